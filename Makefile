@@ -1,0 +1,36 @@
+PYTHON ?= python3
+DEV := .venv
+SLIM := .venv-slim
+
+.PHONY: demo test test-slow lint clean
+
+# A slim environment (no torch in it) and a video from the embedded demo bundle.
+demo: $(SLIM)/installed
+	$(SLIM)/bin/vidrt generate --gif --mp4 --output-dir output
+
+# The development environment, the linters and every test but the slow ones.
+test: $(DEV)/installed lint
+	$(DEV)/bin/pytest -m "not slow"
+
+test-slow: $(DEV)/installed
+	$(DEV)/bin/pytest -m slow
+
+lint: $(DEV)/installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+
+$(SLIM)/installed: pyproject.toml
+	$(PYTHON) -m venv $(SLIM)
+	$(SLIM)/bin/python -m pip install --quiet --upgrade pip
+	$(SLIM)/bin/python -m pip install --quiet ".[cpu]"
+	touch $@
+
+$(DEV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/python -m pip install --quiet --upgrade pip
+	$(DEV)/bin/python -m pip install --quiet --editable ".[cpu,export,test]"
+	touch $@
+
+clean:
+	rm -rf $(DEV) $(SLIM) output dist

@@ -1,0 +1,1 @@
+"""From a checkpoint to a bundle: torch to ONNX, weights streamed beside the graph."""

@@ -1,0 +1,1 @@
+"""The PyTorch reference of each component, one file each, and the loading of its weights."""

@@ -1,0 +1,1 @@
+"""Plays video diffusion bundles without PyTorch."""
