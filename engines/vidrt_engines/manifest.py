@@ -1,0 +1,141 @@
+"""`bundle.json`: the only contract between the exporter and the runtime."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from vidrt_engines.errors import BundleError
+from vidrt_engines.jsonable import decode, encode, read_json
+from vidrt_engines.names import Backend, Component, Family, Precision
+from vidrt_engines.settings import LtxSettings
+from vidrt_engines.tensors import TensorSpec
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleFile:
+    """A file of a bundle: its path relative to the bundle's folder, with forward slashes, its size and its hash."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """One component, ready to be played by one backend.
+
+    Attributes:
+        files: the first is the one to open; the others lie where it expects them.
+        inputs, outputs: its tensors.
+        key: all that makes it valid or not, by name; a different value of any means a new build.
+    """
+
+    backend: Backend
+    precision: Precision
+    files: tuple[BundleFile, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    key: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A bundle's manifest.
+
+    Attributes:
+        format: the version of this file's format.
+        model_version: which of `vidrt_engines.versions` the checkpoint is.
+        settings: the pipeline's settings.
+        tokenizer: the tokenizer's file.
+        engines: by component; empty while a build is unfinished.
+        note: a sentence shown wherever the bundle is used.
+    """
+
+    format: int
+    family: Family
+    model_version: str
+    settings: LtxSettings
+    tokenizer: BundleFile | None = None
+    engines: dict[str, tuple[Engine, ...]] = field(default_factory=dict)
+    note: str | None = None
+
+    def with_engine(self, component: Component, engine: Engine) -> "Bundle":
+        """The same bundle with an engine added, in the place of one of the same backend and precision."""
+        others = (e for e in self.engines.get(component, ()) if (e.backend, e.precision) != _slot(engine))
+        return dataclasses.replace(self, engines={**self.engines, component: (*others, engine)})
+
+    def files(self) -> list[BundleFile]:
+        """Every file that belongs to the bundle, but bundle.json itself."""
+        engines = [file for group in self.engines.values() for engine in group for file in engine.files]
+        return [*engines, *([self.tokenizer] if self.tokenizer else [])]
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Reads and checks a bundle's manifest: format, fields, paths, and that its files are there in their sizes.
+
+    Raises:
+        BundleError: what is wrong, and the command that mends it.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}; make one with build-engines.")
+    content = read_json(path)
+    _check_format(content, path)
+    bundle = decode(Bundle, content, MANIFEST)
+    for file in bundle.files():
+        _check_file(folder, file)
+    return bundle
+
+
+def write_bundle(folder: Path, bundle: Bundle) -> None:
+    """Writes the manifest so that a reader sees the old one or the new one, whenever the power fails."""
+    text = json.dumps(encode(bundle), indent=1, ensure_ascii=False)
+    beside = folder / f".{MANIFEST}.{os.getpid()}"
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(folder / MANIFEST)
+
+
+def bundle_path(folder: Path, relative: str) -> Path:
+    """The place of a bundle's file.
+
+    Raises:
+        BundleError: the path is absolute or leaves the bundle's folder.
+    """
+    pure = PurePosixPath(relative)
+    leaves = pure.is_absolute() or ".." in pure.parts or "\\" in relative or ":" in relative
+    if leaves or not (folder / relative).resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"{folder / MANIFEST} names '{relative}', which leaves the bundle; do not use this bundle.")
+    return folder / relative
+
+
+def _slot(engine: Engine) -> tuple[Backend, Precision]:
+    return engine.backend, engine.precision
+
+
+def _check_format(content: object, path: Path) -> None:
+    found = content.get("format") if isinstance(content, Mapping) else None
+    if not isinstance(found, int) or found < 1:
+        raise BundleError(f"{path} has no format number; build the bundle again with build-engines.")
+    if found > FORMAT:
+        raise BundleError(
+            f"{path} has format {found} and this vidrt reads up to {FORMAT}; upgrade with pip install -U vidrt."
+        )
+
+
+def _check_file(folder: Path, file: BundleFile) -> None:
+    path = bundle_path(folder, file.path)
+    if not path.is_file():
+        raise BundleError(f"{folder} lacks its file {file.path}; build the bundle again with build-engines.")
+    if (size := path.stat().st_size) != file.bytes:
+        raise BundleError(
+            f"{file.path} in {folder} should have {file.bytes} bytes and has {size}; build the bundle again with build-engines."
+        )

@@ -1,0 +1,49 @@
+"""The words that all four packages share."""
+
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """A family of video models."""
+
+    LTX_VIDEO = "ltx-video"
+
+
+class Backend(StrEnum):
+    """What plays an engine."""
+
+    ONNXRUNTIME = "onnxruntime"
+
+
+class Precision(StrEnum):
+    """In which type an engine keeps its weights; onnxruntime's CPU provider computes in fp32 through casts."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+class Component(StrEnum):
+    """A part of a model that becomes one engine."""
+
+    TEXT_ENCODER = "text_encoder"
+    TRANSFORMER = "transformer"
+    VAE_ENCODER = "vae_encoder"
+    VAE_DECODER = "vae_decoder"
+
+
+class Compat(StrEnum):
+    """Whose conventions a run follows where the official code and diffusers differ."""
+
+    OFFICIAL = "official"
+    DIFFUSERS = "diffusers"
+
+
+COMPONENTS: dict[Family, tuple[Component, ...]] = {
+    Family.LTX_VIDEO: (
+        Component.TEXT_ENCODER,
+        Component.TRANSFORMER,
+        Component.VAE_ENCODER,
+        Component.VAE_DECODER,
+    ),
+}

@@ -1,0 +1,98 @@
+"""The versions of LTX-Video as their official configurations run them.
+
+Source: the `configs/*.yaml` of the official LTX-Video repository.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from vidrt_engines.schedule import Sampler, Schedule, Shift
+
+NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorted"
+
+
+class RopeTime(StrEnum):
+    """Which time a latent frame stands for in the rotary embedding: its start, or with the first frame alone."""
+
+    PLAIN = "plain"
+    CAUSAL = "causal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guidance:
+    """Classifier-free guidance: one scale, or one for each of `timesteps` (sigmas, falling)."""
+
+    scales: tuple[float, ...] = (1.0,)
+    timesteps: tuple[float, ...] = ()
+
+    def at(self, sigma: float) -> float:
+        """The scale for a step: that of the first timestep at or below its sigma, else the last."""
+        below = (scale for t, scale in zip(self.timesteps, self.scales, strict=False) if t <= sigma)
+        return next(below, self.scales[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """An official version's recipe.
+
+    Attributes:
+        layers: the depth of the transformer that the version was released with.
+        schedule, guidance: how it is sampled.
+        stochastic: each step draws fresh noise instead of following the velocity.
+        rope_time: the rotary embedding's time.
+        decode_timestep, decode_noise_scale: for VAEs that are conditioned on a timestep.
+        passes: how many passes the official code makes.
+        stg_scale: the official spatio-temporal guidance, 0 where there is none.
+    """
+
+    name: str
+    layers: int
+    schedule: Schedule
+    guidance: Guidance = field(default_factory=Guidance)
+    stochastic: bool = False
+    rope_time: RopeTime = RopeTime.CAUSAL
+    decode_timestep: float = 0.05
+    decode_noise_scale: float = 0.025
+    passes: int = 1
+    stg_scale: float = 0.0
+
+
+LTX_SHIFT = Shift(base=0.95, maximum=2.05, base_tokens=1024, max_tokens=4096)
+_SHIFTED = Schedule(sampler=Sampler.LINSPACE, steps=40, shift=LTX_SHIFT, terminal=0.1)
+_QUADRATIC = Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=40)
+_DISTILLED = Schedule(sampler=Sampler.LIST, steps=7, sigmas=(1.0, 0.9937, 0.9875, 0.9812, 0.9750, 0.9094, 0.7250))
+_DEV_13B = Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=30, skip_last=3)
+_DEV_13B_GUIDANCE = Guidance(
+    timesteps=(1.0, 0.996, 0.9933, 0.9850, 0.9767, 0.9008, 0.6180), scales=(1, 1, 6, 8, 6, 1, 1)
+)
+_SCALE_3 = Guidance(scales=(3.0,))
+
+_ALL = (
+    Version(name="0.9.0", layers=28, schedule=_SHIFTED, guidance=_SCALE_3, rope_time=RopeTime.PLAIN, stg_scale=1),
+    Version(name="0.9.1", layers=28, schedule=_SHIFTED, guidance=_SCALE_3, rope_time=RopeTime.PLAIN, stg_scale=1),
+    Version(name="0.9.5", layers=28, schedule=_QUADRATIC, guidance=_SCALE_3, stg_scale=1),
+    Version(name="0.9.6-dev", layers=28, schedule=_QUADRATIC, guidance=_SCALE_3, stg_scale=1),
+    Version(
+        name="0.9.6-distilled",
+        layers=28,
+        schedule=Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=8),
+        stochastic=True,
+    ),
+    Version(name="0.9.7-dev", layers=48, schedule=_DEV_13B, guidance=_DEV_13B_GUIDANCE, passes=2, stg_scale=4),
+    Version(name="0.9.7-distilled", layers=48, schedule=_DISTILLED, passes=2),
+    Version(name="0.9.8-2b-distilled", layers=28, schedule=_DISTILLED, passes=2),
+    Version(name="0.9.8-13b-dev", layers=48, schedule=_DEV_13B, guidance=_DEV_13B_GUIDANCE, passes=2, stg_scale=4),
+    Version(name="0.9.8-13b-distilled", layers=48, schedule=_DISTILLED, passes=2),
+)
+VERSIONS: dict[str, Version] = {version.name: version for version in _ALL}
+
+
+def version_named(name: str) -> Version:
+    """Looks a version up.
+
+    Raises:
+        ValueError: an unknown one; the message lists those that are known.
+    """
+    if name not in VERSIONS:
+        raise ValueError(f"'{name}' is no version of LTX-Video that is known here; known: {', '.join(VERSIONS)}.")
+    return VERSIONS[name]

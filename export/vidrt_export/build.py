@@ -1,0 +1,156 @@
+"""Builds the engines of a plan into a bundle: atomically, one component after the other, only what changed."""
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+
+import onnx_ir as ir
+from vidrt_engines.errors import BundleError
+from vidrt_engines.jsonable import encode
+from vidrt_engines.manifest import FORMAT, Bundle, BundleFile, Engine, read_bundle, write_bundle
+
+from vidrt_export.console import Console
+from vidrt_export.plan import Plan, Step, check_disk
+from vidrt_export.sources.checkpoint import Checkpoint
+from vidrt_export.tokenizer import write_tokenizer
+from vidrt_export.tracing.trace import trace
+from vidrt_export.writing.files import (
+    clear_partial_folders,
+    described,
+    file_hash,
+    move_into_place,
+    partial_folder,
+)
+from vidrt_export.writing.graph import attach_weights
+from vidrt_export.writing.weights import hash_weights, place, write_weights
+
+# Raised when the same checkpoint gives a different graph: engines built before are then built again.
+EXPORTER = "1"
+GRAPH, WEIGHTS = "model.onnx", "model.weights"
+
+
+def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> Bundle:
+    """Builds what the bundle at `out` lacks; after each component the bundle is whole and its manifest written.
+
+    Args:
+        plan: what to build.
+        out: the bundle's folder; made if it is not there, and removed again if nothing was finished.
+        console: told of the progress.
+        note: a sentence shown wherever the bundle is used.
+
+    Raises:
+        CheckpointError: the weights cannot be kept in the precision asked for, or changed while they were read.
+    """
+    check_disk(plan, out)
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        clear_partial_folders(out)
+        bundle = _begin(plan.checkpoint, out, note)
+        for number, step in enumerate(plan.steps, 1):
+            console.note(f"[{number}/{len(plan.steps)}] {step.part.component} {step.backend} {step.precision}")
+            bundle = _build_step(step, out, bundle, console)
+    finally:
+        if is_new and not any(out.rglob(GRAPH)):
+            shutil.rmtree(out, ignore_errors=True)
+    _remove_unused(out, bundle)
+    return bundle
+
+
+def _begin(checkpoint: Checkpoint, out: Path, note: str | None) -> Bundle:
+    """The manifest to add engines to: what is there already, with the checkpoint's settings."""
+    return Bundle(
+        format=FORMAT,
+        family=checkpoint.family,
+        model_version=checkpoint.model_version,
+        settings=checkpoint.settings,
+        tokenizer=_tokenizer(checkpoint.tokenizer, out),
+        engines=dict(previous.engines) if (previous := _previous(out)) else {},
+        note=note,
+    )
+
+
+def _previous(out: Path) -> Bundle | None:
+    try:
+        return read_bundle(out)
+    except BundleError:
+        return None  # none there, or one that is damaged and is built anew
+
+
+def _tokenizer(source: Path, out: Path) -> BundleFile:
+    with partial_folder(out, "tokenizer") as folder:
+        write_tokenizer(source, folder / "tokenizer.json")
+        move_into_place(folder, out / "tokenizer")
+    return described(out, out / "tokenizer" / "tokenizer.json")
+
+
+def _build_step(step: Step, out: Path, bundle: Bundle, console: Console) -> Bundle:
+    key = _key(step)
+    if (present := _up_to_date(step, key, bundle, console)) is not None:
+        console.note("  up to date")
+        return bundle.with_engine(step.part.component, present)
+    started = time.monotonic()
+    engine = _build_engine(step, key, out, console)
+    bundle = bundle.with_engine(step.part.component, engine)
+    write_bundle(out, bundle)
+    console.note(f"  done in {time.monotonic() - started:.0f} s, {sum(f.bytes for f in engine.files) / 1e6:,.1f} MB")
+    return bundle
+
+
+def _key(step: Step) -> dict[str, str]:
+    """All that decides the engine but its weights."""
+    described_part = {"config": encode(step.part.config), "signature": encode(step.part.signature)}
+    text = json.dumps(described_part, sort_keys=True, default=str)
+    return {
+        "backend": step.backend,
+        "precision": step.precision,
+        "exporter": EXPORTER,
+        "architecture": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def _up_to_date(step: Step, key: dict[str, str], bundle: Bundle, console: Console) -> Engine | None:
+    """The engine that is there, if all it depends on is as it was; the weights are hashed only if the rest is."""
+    for engine in bundle.engines.get(step.part.component, ()):
+        if all(engine.key.get(name) == value for name, value in key.items()):
+            with console.bytes_of("comparing weights", step.part.weight_bytes) as advance:
+                if engine.key.get("weights") == hash_weights(step.part.used(), advance):
+                    return engine
+    return None
+
+
+def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) -> Engine:
+    part = step.part
+    console.note("  tracing the graph")
+    model = trace(part.make, part.signature, part.sizes)
+    tensors, placed = part.used(), place(part.used(), step.precision)
+    with partial_folder(out, part.component) as folder:
+        with console.bytes_of("writing weights", part.weight_bytes) as advance:
+            stored_hash, weights_hash = write_weights(folder / WEIGHTS, tensors, placed, advance)
+        attach_weights(model, placed, WEIGHTS, folder)
+        ir.save(model, folder / GRAPH)
+        key = {**key, "graph": file_hash(folder / GRAPH), "weights": stored_hash}
+        identity = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]
+        target = out / part.component / f"{step.backend}-{step.precision}-{identity}"
+        move_into_place(folder, target)
+    files = (described(out, target / GRAPH, key["graph"]), described(out, target / WEIGHTS, weights_hash))
+    return Engine(
+        backend=step.backend,
+        precision=step.precision,
+        files=files,
+        inputs=part.signature.inputs,
+        outputs=part.signature.outputs,
+        key=key,
+    )
+
+
+def _remove_unused(out: Path, bundle: Bundle) -> None:
+    """Removes engines that a newer build has replaced."""
+    write_bundle(out, bundle)
+    used = {(out / file.path).parent for file in bundle.files()}
+    for component in bundle.engines:
+        for folder in (out / component).iterdir():
+            if folder not in used:
+                shutil.rmtree(folder, ignore_errors=True)

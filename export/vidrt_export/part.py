@@ -1,0 +1,52 @@
+"""One component of a checkpoint, ready to be built."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from vidrt_engines.components import Signature
+from vidrt_engines.names import Component
+from vidrt_reference.checkpoint.load import match
+from vidrt_reference.checkpoint.stored import StoredTensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A component's architecture and where its weights lie; nothing of them has been read.
+
+    Attributes:
+        signature: its tensors.
+        config: what decides its graph besides the exporter: it enters the engine's key.
+        make: builds the module; called where tensors have no memory.
+        tensors: stored tensors by the module's parameter names.
+        optional: names that may be stored although the module has none such.
+        sizes: for each named axis a size to trace with.
+    """
+
+    component: Component
+    signature: Signature
+    config: Mapping[str, object]
+    make: Callable[[], nn.Module]
+    tensors: Mapping[str, StoredTensor]
+    optional: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def weight_bytes(self) -> int:
+        """The size of the weights as they are stored."""
+        return sum(tensor.nbytes for tensor in self.used().values())
+
+    def used(self) -> dict[str, StoredTensor]:
+        """The stored tensors that the module takes, by name in alphabetical order."""
+        return {name: self.tensors[name] for name in sorted(self.tensors) if name not in self.optional}
+
+    def check(self) -> None:
+        """Compares what is stored with what the module expects; no weight is read.
+
+        Raises:
+            CheckpointError: keys are missing, left over, or of the wrong shape.
+        """
+        with torch.device("meta"):
+            expected = {name: tuple(value.shape) for name, value in self.make().state_dict().items()}
+        match(expected, self.tensors, what=self.component.replace("_", " "), optional=self.optional)

@@ -1,0 +1,1 @@
+"""What checkpoints look like on disk, each turned into parts that can be built."""

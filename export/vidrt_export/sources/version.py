@@ -1,0 +1,68 @@
+"""Which version of LTX-Video a checkpoint is: by its name, then by the form of its VAE; where several fit, the oldest."""
+
+import re
+
+from vidrt_engines.versions import VERSIONS, Version, version_named
+from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.ltx_video.vae_params import VaeParams
+
+LAYERS_13B = 48
+
+
+def fitting_versions(vae: VaeParams, layers: int, name: str) -> tuple[str, ...]:
+    """The versions that a checkpoint may be, oldest first.
+
+    The VAE's form and the transformer's depth decide; among what they leave, a name that says more narrows it down.
+    """
+    of_form = [v.name for v in VERSIONS.values() if _form(vae) == _form_of(v) and _fits_depth(v, layers)]
+    named = [version for version in of_form if _is_named(version, name)]
+    return tuple(named or of_form)
+
+
+def chosen_version(asked: str | None, fitting: tuple[str, ...]) -> str:
+    """The version asked for, else the oldest that fits.
+
+    Raises:
+        CheckpointError: an unknown version, or one that contradicts the files.
+    """
+    if asked is None:
+        return fitting[0]
+    try:
+        version_named(asked)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    if asked not in fitting and not _same_files(asked, fitting):
+        raise CheckpointError(f"The checkpoint's files are those of {' or '.join(fitting)}, not of {asked}.")
+    return asked
+
+
+def _form(vae: VaeParams) -> str:
+    if not vae.timestep_conditioning:
+        return "0.9.0"
+    return "0.9.1" if any(vae.decoder_inject_noise) else "0.9.5"
+
+
+def _form_of(version: Version) -> str:
+    return version.name if version.name in {"0.9.0", "0.9.1"} else "0.9.5"
+
+
+def _fits_depth(version: Version, layers: int) -> bool:
+    """Depths other than the released ones are nobody's in particular: they count as the small model's."""
+    return (version.layers == LAYERS_13B) == (layers == LAYERS_13B)
+
+
+def _is_named(version: str, name: str) -> bool:
+    """Whether a file or folder name speaks of a version: its number, and each word of it that the name has a rival to."""
+    number, *words = version.split("-")
+    if not re.search(rf"{re.escape(number)}(?!\d)", name) and not (
+        number.endswith(".0") and re.search(r"0\.9(?![.\d])", name)
+    ):
+        return False
+    kind = re.search(r"dev|distilled", name)
+    return kind is None or not {"dev", "distilled"} & set(words) or kind[0] in words
+
+
+def _same_files(asked: str, fitting: tuple[str, ...]) -> bool:
+    """Whether a version has the same architecture as those that fit, so that only a name spoke against it."""
+    a, b = VERSIONS[asked], VERSIONS[fitting[0]]
+    return _form_of(a) == _form_of(b) and _fits_depth(a, b.layers)

@@ -1,0 +1,43 @@
+"""The tokenizer of a checkpoint, as one tokenizer.json."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from vidrt_reference.checkpoint.errors import CheckpointError
+
+FAST, SLOW = "tokenizer.json", "spiece.model"
+
+
+def find_tokenizer(folder: Path) -> Path:
+    """The file of a checkpoint that holds its tokenizer: tokenizer.json, or the sentencepiece model it is made from.
+
+    Raises:
+        CheckpointError: there is neither.
+    """
+    places = [folder / "tokenizer" / name for name in (FAST, SLOW)]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise CheckpointError(f"{folder / 'tokenizer'} has neither {FAST} nor {SLOW}: download the tokenizer.")
+    return found
+
+
+def write_tokenizer(source: Path, target: Path) -> None:
+    """Writes tokenizer.json, converting a sentencepiece model as transformers does.
+
+    Raises:
+        CheckpointError: the source is no tokenizer.
+    """
+    if source.name == FAST:
+        shutil.copyfile(source, target)
+        return
+    from transformers import AutoTokenizer
+
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(source, Path(folder, SLOW))
+        Path(folder, "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer"}', encoding="utf-8")
+        try:
+            AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(os.fspath(target))
+        except Exception as error:  # sentencepiece and tokenizers raise their own
+            raise CheckpointError(f"{source} is no sentencepiece model: {str(error).splitlines()[0]}.") from error

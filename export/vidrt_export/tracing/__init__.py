@@ -1,0 +1,1 @@
+"""From a PyTorch module to an ONNX graph that has no weights yet."""

@@ -1,0 +1,1 @@
+"""Files of a bundle: graphs, streamed weights, and their identity."""

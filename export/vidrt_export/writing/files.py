@@ -1,0 +1,59 @@
+"""Folders that appear whole or not at all."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vidrt_engines.manifest import BundleFile
+
+PARTIAL = ".partial-"
+PIECE = 1 << 24
+
+
+@contextmanager
+def partial_folder(bundle: Path, name: str) -> Iterator[Path]:
+    """A folder beside its future place; gone again if the body fails, whatever the failure."""
+    folder = bundle / f"{PARTIAL}{name}-{os.getpid()}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_partial_folders(bundle: Path) -> None:
+    """Removes what builds that were killed have left."""
+    for folder in bundle.glob(f"{PARTIAL}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_into_place(folder: Path, target: Path) -> None:
+    """Renames a finished folder to its place and makes the rename last."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    folder.rename(target)
+    _sync(target.parent)
+
+
+def described(bundle: Path, path: Path, sha256: str | None = None) -> BundleFile:
+    """A file's entry in the manifest."""
+    return BundleFile(
+        path=path.relative_to(bundle).as_posix(), bytes=path.stat().st_size, sha256=sha256 or file_hash(path)
+    )
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "nt":
+        return  # folders cannot be opened there
+    handle = os.open(folder, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)

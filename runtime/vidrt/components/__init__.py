@@ -1,0 +1,1 @@
+"""Each component: its engine and the pre- and post-processing that belongs to it."""

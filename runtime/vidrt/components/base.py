@@ -1,0 +1,29 @@
+"""What all components share: an engine that is opened for a phase."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vidrt.arrays import AnyArray
+from vidrt.sessions.component_engine import ComponentEngine
+
+
+class EngineComponent:
+    """A component and its engine; calling it opens the engine for the call, `held` for a phase of several."""
+
+    def __init__(self, engine: ComponentEngine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps the engine open until the context ends."""
+        with self.engine.held():
+            yield
+
+    def run(self, **arrays: AnyArray) -> dict[str, AnyArray]:
+        """Runs the engine: arrays named as the manifest names them, in and out.
+
+        Raises:
+            RequestError: an array does not fit the manifest.
+            EngineError: the engine cannot be opened, or failed.
+        """
+        return self.engine.run(arrays)

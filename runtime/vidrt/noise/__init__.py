@@ -1,0 +1,1 @@
+"""Random numbers, drawn here and handed to the graphs as inputs."""

@@ -1,0 +1,1 @@
+"""Writes videos and the record that repeats them."""

@@ -1,0 +1,166 @@
+"""What a run is asked for, checked before any weight is read."""
+
+import dataclasses
+import math
+import secrets
+from dataclasses import dataclass
+
+from vidrt_engines.names import Compat
+from vidrt_engines.schedule import Sampler
+from vidrt_engines.settings import LtxSettings
+from vidrt_engines.versions import version_named
+
+from vidrt.arrays import FloatArray
+from vidrt.errors import RequestError
+from vidrt.pipelines.conventions import Conventions, conventions
+
+SEED_LIMIT = 1 << 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A run as the user asks for it; None means the default of the bundle or of the model version."""
+
+    prompt: str | None = None
+    negative_prompt: str | None = None
+    height: int | None = None
+    width: int | None = None
+    num_frames: int | None = None
+    fps: float | None = None
+    num_videos: int = 1
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int | None = None
+    ltxv_version: str | None = None
+    compat: Compat | str = Compat.OFFICIAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptEmbeddings:
+    """Embeddings given instead of prompts: each (1, L, D), without padding; the negative one only for guidance."""
+
+    positive: FloatArray
+    negative: FloatArray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A request with nothing left open."""
+
+    prompt: str
+    negative_prompt: str
+    height: int
+    width: int
+    num_frames: int
+    fps: float
+    num_videos: int
+    num_inference_steps: int
+    seed: int
+    ltxv_version: str
+    compat: Compat
+    conventions: Conventions
+
+
+def settle(request: Request, settings: LtxSettings, model_version: str, *, has_embeddings: bool = False) -> Run:
+    """Checks a request and fills in what it leaves open.
+
+    Raises:
+        RequestError: what cannot be right, in one sentence.
+    """
+    compat = _compat(request.compat)
+    version = _version(request.ltxv_version or model_version)
+    rules = conventions(compat, settings, version_named(version))
+    defaults = settings.defaults
+    steps = _steps(request.num_inference_steps, defaults.num_inference_steps, rules, version)
+    negative = request.negative_prompt if request.negative_prompt is not None else rules.negative_prompt
+    return Run(
+        prompt=_prompt(request.prompt if request.prompt is not None else defaults.prompt, has_embeddings),
+        negative_prompt=negative,
+        height=_side("height", request.height, defaults.height, settings.spatial_compression),
+        width=_side("width", request.width, defaults.width, settings.spatial_compression),
+        num_frames=_frames(request.num_frames, defaults.num_frames, settings.temporal_compression),
+        fps=_positive("fps", request.fps if request.fps is not None else defaults.fps),
+        num_videos=_count("number of videos", request.num_videos),
+        num_inference_steps=steps,
+        seed=_seed(request.seed),
+        ltxv_version=version,
+        compat=compat,
+        conventions=_with_guidance(rules, request.guidance_scale),
+    )
+
+
+def _compat(name: str) -> Compat:
+    if name not in list(Compat):
+        raise RequestError(f"compat should be one of {', '.join(Compat)}, not {name!r}.")
+    return Compat(name)
+
+
+def _version(name: str) -> str:
+    try:
+        return version_named(name).name
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+
+
+def _prompt(prompt: str | None, has_embeddings: bool) -> str:
+    if prompt is None and not has_embeddings:
+        raise RequestError("A prompt is needed: this bundle has none of its own.")
+    return prompt or ""
+
+
+def _side(name: str, asked: int | None, default: int, unit: int) -> int:
+    value = _count(name, default if asked is None else asked)
+    if value % unit:
+        below, above = value // unit * unit, (value // unit + 1) * unit
+        near = f"{below} or {above}" if below else f"{above}"
+        raise RequestError(f"The {name} should be divisible by {unit}, and {value} is not: take {near}.")
+    return value
+
+
+def _frames(asked: int | None, default: int, unit: int) -> int:
+    value = _count("number of frames", default if asked is None else asked)
+    if (value - 1) % unit:
+        below = (value - 1) // unit * unit + 1
+        raise RequestError(f"The number of frames should be {unit}·n + 1, and {value} is not: take {below} or {below + unit}.")
+    return value
+
+
+def _steps(asked: int | None, default: int | None, rules: Conventions, version: str) -> int:
+    schedule = rules.schedule
+    if asked is None:
+        return schedule.steps if default is None or schedule.sampler is Sampler.LIST else default
+    if schedule.sampler is Sampler.LIST:
+        sigmas = ", ".join(f"{sigma:g}" for sigma in schedule.sigmas)
+        raise RequestError(f"LTX-Video {version} has a fixed list of sigmas ({sigmas}): leave the number of steps out.")
+    least = schedule.skip_first + schedule.skip_last + 1
+    if _count("number of steps", asked) < least:
+        raise RequestError(f"LTX-Video {version} skips {least - 1} steps, so the number of steps should be {least} or more.")
+    return asked
+
+
+def _with_guidance(rules: Conventions, scale: float | None) -> Conventions:
+    if scale is None:
+        return rules
+    if not math.isfinite(scale) or scale < 0:
+        raise RequestError(f"The guidance scale should be a number from 0 up, not {scale}.")
+    return dataclasses.replace(rules, guidance=dataclasses.replace(rules.guidance, scales=(scale,), timesteps=()))
+
+
+def _positive(name: str, value: float) -> float:
+    if not math.isfinite(value) or value <= 0:
+        raise RequestError(f"{name} should be a number above 0, not {value}.")
+    return float(value)
+
+
+def _count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise RequestError(f"The {name} should be a whole number from 1 up, not {value}.")
+    return value
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return secrets.randbelow(1 << 32)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
+        raise RequestError(f"The seed should be a whole number from 0 to 2**64 - 1, not {seed}.")
+    return seed

@@ -1,0 +1,1 @@
+"""Engines opened by a backend: named arrays in, named arrays out."""

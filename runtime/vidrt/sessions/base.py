@@ -1,0 +1,42 @@
+"""What every backend's session promises."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+from vidrt_engines.manifest import Engine
+from vidrt_engines.tensors import check_arrays
+
+from vidrt.arrays import AnyArray
+from vidrt.errors import RequestError
+
+
+class Session(Protocol):
+    """An opened engine: named arrays in, named arrays out, released when its context ends."""
+
+    provider: str
+
+    def run(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """Runs the engine once on arrays named as the manifest names them."""
+        ...
+
+    def close(self) -> None:
+        """Releases the engine's memory; may be called twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def check_inputs(engine: Engine, arrays: Mapping[str, AnyArray], what: str) -> None:
+    """Compares arrays with the manifest before they reach an engine.
+
+    Raises:
+        RequestError: a name, type, rank or size that does not fit.
+    """
+    described = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
+    if problem := check_arrays(engine.inputs, described):
+        raise RequestError(f"The {what} got inputs that do not fit it: {problem}.")

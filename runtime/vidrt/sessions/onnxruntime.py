@@ -1,0 +1,86 @@
+"""Sessions on onnxruntime, for the CPU and for CUDA."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+from vidrt_engines.manifest import Engine
+
+from vidrt.arrays import AnyArray
+from vidrt.devices import Device
+from vidrt.errors import DeviceError, EngineError, MissingExtraError
+from vidrt.sessions.base import check_inputs
+
+ERRORS_ONLY = 3
+
+
+class OnnxruntimeSession:
+    """A graph opened by onnxruntime."""
+
+    def __init__(self, path: Path, engine: Engine, device: Device, what: str) -> None:
+        self._engine, self._what = engine, what
+        self._session: Any = _open(path, device, what)
+        self.provider: str = self._session.get_providers()[0]
+        if device.kind == "cuda" and self.provider != "CUDAExecutionProvider":
+            raise DeviceError(f"onnxruntime could not use {device} for the {what}; check CUDA and cuDNN or use --cpu.")
+
+    def run(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """Runs the graph once.
+
+        Raises:
+            RequestError: the arrays do not fit the manifest.
+            EngineError: the graph failed.
+        """
+        check_inputs(self._engine, arrays, self._what)
+        names = [spec.name for spec in self._engine.outputs]
+        try:
+            results = self._session.run(names, dict(arrays))
+        except Exception as error:  # onnxruntime's own exceptions share no base
+            raise EngineError(f"The {self._what} failed: {_first_line(error)}.") from error
+        return dict(zip(names, results, strict=True))
+
+    def close(self) -> None:
+        """Releases the graph and its memory."""
+        self._session = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open(path: Path, device: Device, what: str) -> Any:
+    ort = _library(device)
+    options = ort.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    try:
+        return ort.InferenceSession(path, options, providers=_providers(device))
+    except Exception as error:  # onnxruntime's own exceptions share no base
+        raise EngineError(f"onnxruntime cannot open the {what}: {_first_line(error)}.") from error
+
+
+def _providers(device: Device) -> list[Any]:
+    if device.kind == "cuda":
+        return [("CUDAExecutionProvider", {"device_id": device.index}), "CPUExecutionProvider"]
+    return ["CPUExecutionProvider"]
+
+
+def _library(device: Device) -> ModuleType:
+    extra = "cuda" if device.kind == "cuda" else "cpu"
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise MissingExtraError(f"onnxruntime is not installed; run: pip install 'vidrt[{extra}]'.") from error
+    if device.kind == "cuda" and "CUDAExecutionProvider" not in ort.get_available_providers():
+        raise MissingExtraError(
+            "This onnxruntime has no CUDA; run: pip uninstall onnxruntime && pip install 'vidrt[cuda]'."
+        )
+    return ort  # type: ignore[no-any-return]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")
