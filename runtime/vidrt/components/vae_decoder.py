@@ -12,7 +12,9 @@ from vidrt.sessions.component_engine import ComponentEngine
 class VaeDecoder(EngineComponent):
     """Turns latents into frames."""
 
-    def __init__(self, engine: ComponentEngine, injected_noise: Sequence[int] = (), timestep: float | None = None) -> None:
+    def __init__(
+        self, engine: ComponentEngine, injected_noise: Sequence[int] = (), timestep: float | None = None
+    ) -> None:
         super().__init__(engine)
         self._scales, self._timestep = tuple(injected_noise), timestep
 

@@ -121,7 +121,9 @@ def _frames(asked: int | None, default: int, unit: int) -> int:
     value = _count("number of frames", default if asked is None else asked)
     if (value - 1) % unit:
         below = (value - 1) // unit * unit + 1
-        raise RequestError(f"The number of frames should be {unit}·n + 1, and {value} is not: take {below} or {below + unit}.")
+        raise RequestError(
+            f"The number of frames should be {unit}·n + 1, and {value} is not: take {below} or {below + unit}."
+        )
     return value
 
 
@@ -134,7 +136,9 @@ def _steps(asked: int | None, default: int | None, rules: Conventions, version: 
         raise RequestError(f"LTX-Video {version} has a fixed list of sigmas ({sigmas}): leave the number of steps out.")
     least = schedule.skip_first + schedule.skip_last + 1
     if _count("number of steps", asked) < least:
-        raise RequestError(f"LTX-Video {version} skips {least - 1} steps, so the number of steps should be {least} or more.")
+        raise RequestError(
+            f"LTX-Video {version} skips {least - 1} steps, so the number of steps should be {least} or more."
+        )
     return asked
 
 

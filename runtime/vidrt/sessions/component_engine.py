@@ -20,8 +20,10 @@ AUTO = "auto"
 class ComponentEngine:
     """The engine of one component: opened on first use, kept open while it is held."""
 
-    def __init__(self, component: Component, engine: Engine, folder: Path, device: Device) -> None:
-        self.component, self.engine = component, engine
+    def __init__(
+        self, component: Component, engine: Engine, folder: Path, device: Device, *, keep_loaded: bool = False
+    ) -> None:
+        self.component, self.engine, self._keep_loaded = component, engine, keep_loaded
         self._path, self._device = bundle_path(folder, engine.files[0].path), device
         self._session: Session | None = None
         self._holders = 0
@@ -39,8 +41,13 @@ class ComponentEngine:
         return self._session
 
     def unload(self) -> None:
-        """Closes the engine, unless somebody holds it."""
-        if self._session and not self._holders:
+        """Closes the engine, unless somebody holds it or it is to stay loaded."""
+        if not self._holders and not self._keep_loaded:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the engine, whoever holds it."""
+        if self._session:
             self._session.close()
             self._session = None
 

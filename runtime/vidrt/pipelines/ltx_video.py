@@ -1,0 +1,234 @@
+"""LTX-Video: from a request to videos."""
+
+import copy
+import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypedDict, Unpack
+
+import numpy as np
+from vidrt_engines.manifest import Bundle
+
+from vidrt.arrays import FloatArray
+from vidrt.components.base import EngineComponent
+from vidrt.components.text_encoder import TextEncoder
+from vidrt.components.transformer import Transformer
+from vidrt.components.vae_decoder import VaeDecoder
+from vidrt.errors import RequestError
+from vidrt.noise.torch_cpu import TorchCpuGenerator
+from vidrt.output.video import Video
+from vidrt.pipelines.decoding import decode_latents
+from vidrt.pipelines.guidance import classifier_free
+from vidrt.pipelines.latents import LatentGrid, latent_grid, pack, unpack
+from vidrt.pipelines.prompts import Contexts, encode_prompt
+from vidrt.pipelines.record import run_record
+from vidrt.pipelines.request import PromptEmbeddings, Request, Run, settle
+from vidrt.pipelines.rope import rope_tables, token_coordinates
+from vidrt.progress import Progress
+from vidrt.schedulers.flow_match_euler import euler_step, schedule_sigmas, stochastic_step
+from vidrt.tensor_files import fit_latents
+from vidrt.tokenizer import Tokenizer
+
+
+class Options(TypedDict, total=False):
+    """What a run can be asked for, as `Request` has it, and what may be given ready made."""
+
+    prompt: str | None
+    negative_prompt: str | None
+    height: int | None
+    width: int | None
+    num_frames: int | None
+    fps: float | None
+    num_videos: int
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    seed: int | None
+    ltxv_version: str | None
+    compat: str
+    embeddings: PromptEmbeddings | None
+    latents: FloatArray | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DenoisingStep:
+    """Where a run stands after a step.
+
+    Attributes:
+        index, total: steps done, and steps in all.
+        sigma: the noise level that is left.
+        latents: tokens (B, S, C), normalised.
+        run: what is being made.
+        grid: the latents' frames, rows and columns.
+        generators: the run's random streams as they stand; decoding draws from copies.
+    """
+
+    index: int
+    total: int
+    sigma: float
+    latents: FloatArray
+    run: Run
+    grid: LatentGrid
+    generators: tuple[TorchCpuGenerator, TorchCpuGenerator]
+
+
+class LtxVideoPipeline:
+    """Plays an LTX-Video bundle; a context manager that releases every engine at its end."""
+
+    def __init__(
+        self, bundle: Bundle, components: dict[str, EngineComponent], tokenizer: Tokenizer, progress: Progress
+    ) -> None:
+        self.bundle, self.components = bundle, components
+        self._tokenizer, self._progress = tokenizer, progress
+
+    def __call__(self, **options: Unpack[Options]) -> Video:
+        """Makes one video.
+
+        Args:
+            **options: `Request`'s fields, `embeddings` instead of prompts, `latents` instead of first noise.
+
+        Raises:
+            RequestError: the request cannot be right; raised before any weight is read.
+            EngineError: an engine cannot be opened, or failed.
+        """
+        if options.get("num_videos", 1) != 1:
+            raise RequestError("A call makes one video; for several use pipeline.videos(num_videos=…).")
+        return self.videos(**options)[0]
+
+    def videos(self, **options: Unpack[Options]) -> list[Video]:
+        """Makes `num_videos` videos of one prompt from one seed; arguments and errors as for a call."""
+        return self.decode(self.denoised(**options))
+
+    def denoised(self, **options: Unpack[Options]) -> DenoisingStep:
+        """Runs every step, showing progress, and returns the last."""
+        steps = self.denoise(**options)
+        step = next(steps)
+        with self._progress.task("denoising", total=step.total) as task:
+            task.advance()
+            for step in steps:  # noqa: B007 - the last one is wanted
+                task.advance()
+        return step
+
+    def denoise(self, **options: Unpack[Options]) -> Iterator[DenoisingStep]:
+        """Denoises step by step: the caller owns progress, previews (`decode(step)`) and early stop.
+
+        The request is checked and the prompt encoded when the first step is asked for; the text encoder is gone before
+        the transformer comes.
+        """
+        embeddings, latents = options.pop("embeddings", None), options.pop("latents", None)
+        request = Request(**options)  # type: ignore[arg-type]
+        run = settle(request, self.bundle.settings, self.bundle.model_version, has_embeddings=embeddings is not None)
+        grid = latent_grid(self.bundle.settings, run.height, run.width, run.num_frames)
+        return self._denoise(run, grid, embeddings, self._given(latents, run, grid))
+
+    def decode(self, step: DenoisingStep) -> list[Video]:
+        """Decodes the latents of a step, the last or any before; the run's random streams stay as they are."""
+        decoder = self.components["vae_decoder"]
+        assert isinstance(decoder, VaeDecoder)
+        self._progress.note("decoding")
+        latents = unpack(step.latents, step.grid)
+        frames = decode_latents(
+            latents, decoder, self.bundle.settings, step.run.conventions, copy.deepcopy(step.generators)
+        )
+        record = run_record(step.run, self.bundle, self.components)
+        return [Video(frames=item, fps=step.run.fps, record={**record, "video": i}) for i, item in enumerate(frames)]
+
+    def close(self) -> None:
+        """Releases every engine."""
+        for component in self.components.values():
+            component.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _given(self, latents: FloatArray | None, run: Run, grid: LatentGrid) -> FloatArray | None:
+        if latents is None:
+            return None
+        return fit_latents(latents, grid, run.num_videos, self.bundle.settings.latent_channels)
+
+    def _denoise(
+        self, run: Run, grid: LatentGrid, embeddings: PromptEmbeddings | None, latents: FloatArray | None
+    ) -> Iterator[DenoisingStep]:
+        rules = run.conventions
+        generators = (TorchCpuGenerator(run.seed), TorchCpuGenerator(run.seed))
+        sigmas = schedule_sigmas(rules.schedule, run.num_inference_steps, grid.tokens)
+        contexts = self._contexts(run, sigmas, embeddings)
+        latents = self._first_noise(run, grid, generators[0]) if latents is None else latents
+        denoiser = _Denoiser(self._transformer(), run, grid, self.bundle.settings.rope_width, contexts)
+        with ExitStack() as phase:
+            phase.enter_context(denoiser.transformer.held())
+            for index, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True), 1):
+                velocity = denoiser.velocity(latents, sigma)
+                if rules.stochastic:
+                    noise = generators[1].normal(latents.shape)
+                    latents = stochastic_step(latents, velocity, sigma, following, noise)
+                else:
+                    latents = euler_step(latents, velocity, sigma, following)
+                if index == len(sigmas) - 1:
+                    phase.close()  # the transformer is gone before the caller decodes
+                yield DenoisingStep(
+                    index=index, total=len(sigmas) - 1, sigma=float(following), latents=latents, run=run, grid=grid,
+                    generators=generators,
+                )  # fmt: skip
+
+    def _transformer(self) -> Transformer:
+        transformer = self.components["transformer"]
+        assert isinstance(transformer, Transformer)
+        return transformer
+
+    def _contexts(self, run: Run, sigmas: FloatArray, embeddings: PromptEmbeddings | None) -> Contexts:
+        is_guided = any(run.conventions.guidance.at(float(sigma)) > 1 for sigma in sigmas[:-1])
+        if embeddings is not None:
+            if is_guided and embeddings.negative is None:
+                raise RequestError("Guidance needs negative_prompt_embeds too: give them, or a guidance scale of 1.")
+            return Contexts(positive=embeddings.positive, negative=embeddings.negative if is_guided else None)
+        encoder = self.components["text_encoder"]
+        assert isinstance(encoder, TextEncoder)
+        prompts = [run.prompt, run.negative_prompt] if is_guided else [run.prompt]
+        self._progress.note("encoding the prompt")
+        with encoder.held():
+            encoded = [encode_prompt(p, encoder, self._tokenizer, run.conventions, self._progress) for p in prompts]
+        return Contexts(positive=encoded[0], negative=encoded[1] if is_guided else None)
+
+    def _first_noise(self, run: Run, grid: LatentGrid, generator: TorchCpuGenerator) -> FloatArray:
+        channels = self.bundle.settings.latent_channels
+        if run.conventions.noise_by_token:
+            return generator.normal((run.num_videos, grid.tokens, channels))
+        return pack(generator.normal((run.num_videos, channels, grid.frames, grid.rows, grid.columns)))
+
+
+class _Denoiser:
+    """Predicts guided velocities; what does not change between steps is made once."""
+
+    def __init__(
+        self, transformer: Transformer, run: Run, grid: LatentGrid, rope_width: int, contexts: Contexts
+    ) -> None:
+        self.transformer, self._guidance = transformer, run.conventions.guidance
+        coordinates = token_coordinates(grid, run.fps, run.conventions.rope_time)
+        self._rope = rope_tables(coordinates, rope_width)
+        self._positive = np.repeat(contexts.positive, run.num_videos, axis=0)
+        self._negative = None if contexts.negative is None else np.repeat(contexts.negative, run.num_videos, axis=0)
+
+    def velocity(self, latents: FloatArray, sigma: np.float32) -> FloatArray:
+        """The velocity at a noise level: one evaluation, or two where guidance is on.
+
+        Prompts of different lengths would need a mask in one batch; two evaluations need none.
+        """
+        timestep = np.full((len(latents), 1), sigma * np.float32(1000), np.float32)
+        conditional = self.transformer(latents, self._positive, timestep, *self._rope)
+        scale = self._guidance.at(float(sigma))
+        if scale <= 1 or self._negative is None:
+            return conditional
+        unconditional = self.transformer(latents, self._negative, timestep, *self._rope)
+        return classifier_free(conditional, unconditional, scale)
+
+
+def options_of(request: Request) -> Options:
+    """A request as keyword arguments."""
+    return Options(**dataclasses.asdict(request))  # type: ignore[typeddict-item]

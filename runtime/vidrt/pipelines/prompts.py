@@ -1,0 +1,37 @@
+"""From prompts to what the transformer attends to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vidrt.arrays import FloatArray
+from vidrt.components.text_encoder import TextEncoder
+from vidrt.pipelines.conventions import Conventions
+from vidrt.progress import Progress
+from vidrt.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contexts:
+    """Embeddings (1, L, D) of the tokens that count, so that no mask is needed; `negative` only for guidance."""
+
+    positive: FloatArray
+    negative: FloatArray | None = None
+
+
+def encode_prompt(
+    prompt: str, encoder: TextEncoder, tokenizer: Tokenizer, rules: Conventions, progress: Progress
+) -> FloatArray:
+    """Embeds one prompt.
+
+    Where the text encoder gets no mask it has to see the padding, which changes the embeddings of the tokens that
+    count; where it gets one, padding weighs exactly nothing and is not computed.
+
+    Returns:
+        (1, L, D) for the prompt's L tokens.
+    """
+    tokens = tokenizer.encode(prompt.strip() if rules.strips_prompt else prompt, rules.text_limit)
+    if tokens.cut is not None:
+        progress.note(f"The prompt has more than {rules.text_limit} tokens; this was cut off: {tokens.cut!r}")
+    ids = tokenizer.pad(tokens.ids, rules.text_limit) if rules.pads_text else tokens.ids
+    return np.ascontiguousarray(encoder(ids[None])[:, : len(tokens.ids)])

@@ -1,0 +1,29 @@
+"""The record of a run: all that repeats it."""
+
+import dataclasses
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from vidrt_engines.jsonable import encode
+from vidrt_engines.manifest import Bundle
+
+from vidrt.components.base import EngineComponent
+from vidrt.pipelines.request import Run
+
+
+def run_record(run: Run, bundle: Bundle, components: Mapping[str, EngineComponent]) -> dict[str, object]:
+    """Describes a run in plain values, in the order in which a reader looks for them."""
+    values = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+    rules = values.pop("conventions")
+    engines = {
+        name: {"backend": c.engine.engine.backend, "precision": c.engine.engine.precision, **c.engine.engine.key}
+        for name, c in components.items()
+    }
+    record = {**values, **dataclasses.asdict(rules), "engines": engines, "bundle_note": bundle.note}
+    return {"vidrt": version("vidrt"), "family": bundle.family, **_plain(record)}
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
+    encoded = encode(values)
+    assert isinstance(encoded, dict)
+    return encoded
