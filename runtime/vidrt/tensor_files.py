@@ -88,7 +88,7 @@ def read_tensors(path: Path) -> dict[str, AnyArray]:
     from safetensors import SafetensorError, deserialize
 
     try:
-        stored = deserialize(path.read_bytes())
+        stored = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
     except SafetensorError as error:
@@ -100,7 +100,7 @@ def _array(name: str, tensor: Mapping[str, object], path: Path) -> AnyArray:
     dtype, shape, data = str(tensor["dtype"]), tensor["shape"], tensor["data"]
     if dtype not in _TYPES:
         raise RequestError(f"{name} in {path} has the type {dtype}; save it as F32.")
-    values = np.frombuffer(data, _TYPES[dtype]).reshape(shape)  # type: ignore[call-overload]
+    values: AnyArray = np.frombuffer(data, _TYPES[dtype]).reshape(shape)  # type: ignore[call-overload]
     return (values.astype(np.uint32) << 16).view(np.float32) if dtype == "BF16" else values
 
 

@@ -1,6 +1,7 @@
 """How attention is written in the graph."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ def lower_attention(module: nn.Module) -> None:
     """Replaces every attention in a module by onnxruntime's fused node."""
     for part in module.modules():
         if hasattr(part, "attend"):
-            part.attend = fused_attention
+            part.attend = fused_attention  # type: ignore[assignment]  # not a module, as mypy takes attributes to be
 
 
 def fused_attention(
@@ -22,7 +23,7 @@ def fused_attention(
     OpenVINO reads it as well.
     """
     head_dim = value.shape[-1] // heads
-    attributes = {"num_heads": heads, "scale": scale if scale is not None else 1 / math.sqrt(head_dim)}
+    attributes: dict[str, Any] = {"num_heads": heads, "scale": scale if scale is not None else 1 / math.sqrt(head_dim)}
     # projection bias and key padding mask are not there; then comes what is added to the scores
     inputs = [query, key, value] if bias is None else [query, key, value, None, None, bias]
     return torch.onnx.ops.symbolic(

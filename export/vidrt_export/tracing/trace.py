@@ -1,8 +1,12 @@
-"""A reference module traced to an ONNX graph, without a byte of its weights."""
+"""A reference module traced to an ONNX graph, without a byte of its weights.
+
+Traced at one size, with every size that a shape change needs read from the graph itself: tracing with symbolic sizes
+gives the same graph and takes ten times as long, since each layer of a VAE makes the expressions longer.
+"""
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,26 +15,26 @@ import torch
 from onnxscript import optimizer
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.export import Dim
 from vidrt_engines.components import Signature
 from vidrt_engines.tensors import TensorSpec
 
 from vidrt_export.tracing.lowering import lower_attention
+from vidrt_export.tracing.shapes import shape_translations
 
 OPSET = 23
-# Axes that are traced at size 1 and broadcast: the graph is right for any size, and no reshape knows the axis.
+# Traced at size 1 and broadcast: no shape change knows the axis, so the graph is right for one timestep for each token.
 BROADCAST_AXES = frozenset({"timestep_tokens"})
 
-_SMALLEST = 2
 _DTYPES = {"float32": torch.float32, "int64": torch.int64}
+_NOISY_LOGGERS = ("torch.onnx", "onnx_ir", "onnxscript")
 
 
 def trace(make: Callable[[], nn.Module], signature: Signature, sizes: Mapping[str, int]) -> ir.Model:
-    """Traces a module with every named axis dynamic.
+    """Traces a module to a graph in which every named axis is dynamic.
 
     Args:
         make: builds the module; called where tensors have shapes and no memory.
-        signature: names, types and axes of what goes in and comes out; `noise_0` … are given to the module as one tuple.
+        signature: names, types and axes of what goes in and out; `noise_0` … are given to the module as one tuple.
         sizes: for each named axis a size to trace with; the result does not depend on it.
 
     Returns:
@@ -40,32 +44,34 @@ def trace(make: Callable[[], nn.Module], signature: Signature, sizes: Mapping[st
         module = make().eval()
         inputs = _as_arguments({spec.name: _example(spec, sizes) for spec in signature.inputs})
     lower_attention(module)
-    axes = _as_arguments({spec.name: _dynamic_axes(spec) for spec in signature.inputs})
     with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            module,
-            (),
-            kwargs=inputs,
-            dynamic_shapes=axes,
-            dynamo=True,
-            opset_version=OPSET,
-            optimize=False,
-            verbose=False,
-        )
-    model = program.model
-    _forget_weights(model.graph, module.state_dict().keys())
-    optimizer.optimize_ir(model)
-    _name_tensors(model.graph, signature)
+        model = _exported(module, inputs)
+        _forget_weights(model.graph, module.state_dict().keys())
+        _make_dynamic(model.graph, signature)
+        optimizer.optimize_ir(model)
+        _make_dynamic(model.graph, signature)
+        _forget_origins(model)
     return model
+
+
+def _exported(module: nn.Module, inputs: Mapping[str, Any]) -> ir.Model:
+    program = torch.onnx.export(
+        module,
+        (),
+        kwargs=dict(inputs),
+        dynamo=True,
+        opset_version=OPSET,
+        optimize=False,
+        verbose=False,
+        custom_translation_table=shape_translations(),
+    )
+    assert program is not None
+    return program.model
 
 
 def _example(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:
     shape = [int(axis) if axis.isdigit() else 1 if axis in BROADCAST_AXES else sizes[axis] for axis in spec.axes]
     return torch.empty(shape, dtype=_DTYPES[spec.dtype])
-
-
-def _dynamic_axes(spec: TensorSpec) -> dict[int, Any]:
-    return {i: Dim.AUTO for i, axis in enumerate(spec.axes) if not axis.isdigit() and axis not in BROADCAST_AXES}
 
 
 def _as_arguments(named: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,43 +81,46 @@ def _as_arguments(named: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, "noise": noise} if noise else others
 
 
-def _forget_weights(graph: ir.Graph, parameters: Sequence[str]) -> None:
+def _forget_weights(graph: ir.Graph, parameters: Collection[str]) -> None:
     """Drops the placeholders in the place of weights, so that no optimisation looks for their values."""
-    names = set(parameters)
-    for value in graph.initializers.values():
-        if value.name in names:
+    for name, value in graph.initializers.items():
+        if name in parameters:
             value.const_value = None
 
 
-def _name_tensors(graph: ir.Graph, signature: Signature) -> None:
-    """Names inputs, outputs and their axes as the signature does, and forgets what tracing noted in between.
-
-    Sizes in between may mention a broadcast axis as 1, and a backend that believes them plans wrong memory.
-    """
+def _make_dynamic(graph: ir.Graph, signature: Signature) -> None:
+    """Names inputs, outputs and their axes as the signature does, and forgets every size noted in between."""
     for node in graph.all_nodes():
         for output in node.outputs:
             output.shape = None
     for values, specs in ((graph.inputs, signature.inputs), (graph.outputs, signature.outputs)):
         for value, spec in zip(values, specs, strict=True):
-            _refuse_baked(value, spec)
             value.name = spec.name
             value.shape = ir.Shape([int(axis) if axis.isdigit() else axis for axis in spec.axes])
 
 
-def _refuse_baked(value: ir.Value, spec: TensorSpec) -> None:
-    """A dynamic axis that tracing fixed would make a graph for one size only."""
-    for axis, size in zip(spec.axes, value.shape or (), strict=False):
-        if isinstance(size, int) and not axis.isdigit() and axis not in BROADCAST_AXES:
-            raise AssertionError(f"tracing fixed the axis '{axis}' of '{spec.name}' at {size}")
+def _forget_origins(model: ir.Model) -> None:
+    """Drops the notes on where each node came from: they are most of the file, and hold the builder's paths."""
+    model.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        node.doc_string = None
+        for output in node.outputs:
+            output.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's own remarks on libraries that are not there help nobody who builds an engine."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """The exporter's remarks on libraries that are not there, and on weights that are not, help nobody."""
+    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-    logger.setLevel(level)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

@@ -115,7 +115,7 @@ def _describe(digest: "hashlib._Hash", name: str, tensor: StoredTensor) -> None:
 
 def _pieces(
     tensor: StoredTensor, dtype: str, source: "hashlib._Hash", advance: Callable[[int], None]
-) -> Iterator[bytes | memoryview]:
+) -> Iterator[bytearray | memoryview]:
     for piece in _read(tensor):
         source.update(piece)
         yield piece if dtype == tensor.dtype else _converted(piece, tensor, dtype)
@@ -143,4 +143,4 @@ def _converted(piece: bytearray, tensor: StoredTensor, dtype: str) -> memoryview
         raise CheckpointError(
             f"{tensor.name} has values that {dtype} cannot hold; build with --precision bf16 or fp32."
         )
-    return memoryview(narrow.contiguous().view(torch.uint8).numpy())
+    return memoryview(narrow.contiguous().view(torch.uint8).numpy())  # type: ignore[arg-type]  # arrays are buffers

@@ -33,11 +33,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_output_dir(path: Path) -> None:
-    """Makes the folder for results where it is missing and tries that it can be written to.
+    """Tries that the folder for results can be made and written to, and leaves everything as it was.
 
     Raises:
         OutputError: A file is in its place, or there is no permission, no space or the like.
     """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -46,6 +47,10 @@ def check_output_dir(path: Path) -> None:
         raise OutputError(f"the output folder {path} cannot be made: a file is in its place") from error
     except OSError as error:
         raise OutputError(f"the output folder {path} cannot be written to: {_reason(error)}") from error
+    finally:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _check_file_path(path: Path) -> None:

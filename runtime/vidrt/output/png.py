@@ -25,6 +25,7 @@ def write_png_frames(folder: Path, frames: Frames, prefix: str = "frame_") -> No
     """
     check_clip(frames, fps=1)
     check_output_dir(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as staging:
             _write_all(Path(staging), frames, prefix)

@@ -1,7 +1,6 @@
 """LTX-Video: from a request to videos."""
 
 import copy
-import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -82,6 +81,13 @@ class LtxVideoPipeline:
         self.bundle, self.components = bundle, components
         self._tokenizer, self._progress = tokenizer, progress
 
+    @property
+    def device(self) -> str:
+        """Where the engines run and what runs them, as in `cpu (onnxruntime)`."""
+        engines = [component.engine for component in self.components.values()]
+        backends = dict.fromkeys(str(engine.engine.backend) for engine in engines)
+        return f"{engines[0].device} ({', '.join(backends)})"
+
     def __call__(self, **options: Unpack[Options]) -> Video:
         """Makes one video.
 
@@ -113,14 +119,27 @@ class LtxVideoPipeline:
     def denoise(self, **options: Unpack[Options]) -> Iterator[DenoisingStep]:
         """Denoises step by step: the caller owns progress, previews (`decode(step)`) and early stop.
 
-        The request is checked and the prompt encoded when the first step is asked for; the text encoder is gone before
-        the transformer comes.
+        The request is checked at once, the prompt encoded when the first step is asked for; the text encoder is gone
+        before the transformer comes.
         """
-        embeddings, latents = options.pop("embeddings", None), options.pop("latents", None)
-        request = Request(**options)  # type: ignore[arg-type]
-        run = settle(request, self.bundle.settings, self.bundle.model_version, has_embeddings=embeddings is not None)
+        run = self.check(**options)
         grid = latent_grid(self.bundle.settings, run.height, run.width, run.num_frames)
-        return self._denoise(run, grid, embeddings, self._given(latents, run, grid))
+        latents = self._given(options.get("latents"), run, grid)
+        return self._denoise(run, grid, options.get("embeddings"), latents)
+
+    def check(self, **options: Unpack[Options]) -> Run:
+        """Checks a request and fills in what it leaves open, a seed included; nothing is loaded.
+
+        Raises:
+            RequestError: what cannot be right.
+        """
+        given = {name: value for name, value in options.items() if name not in {"embeddings", "latents"}}
+        return settle(
+            Request(**given),  # type: ignore[arg-type]
+            self.bundle.settings,
+            self.bundle.model_version,
+            has_embeddings=options.get("embeddings") is not None,
+        )
 
     def decode(self, step: DenoisingStep) -> list[Video]:
         """Decodes the latents of a step, the last or any before; the run's random streams stay as they are."""
@@ -227,8 +246,3 @@ class _Denoiser:
             return conditional
         unconditional = self.transformer(latents, self._negative, timestep, *self._rope)
         return classifier_free(conditional, unconditional, scale)
-
-
-def options_of(request: Request) -> Options:
-    """A request as keyword arguments."""
-    return Options(**dataclasses.asdict(request))  # type: ignore[typeddict-item]

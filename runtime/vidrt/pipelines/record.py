@@ -15,11 +15,8 @@ def run_record(run: Run, bundle: Bundle, components: Mapping[str, EngineComponen
     """Describes a run in plain values, in the order in which a reader looks for them."""
     values = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
     rules = values.pop("conventions")
-    engines = {
-        name: {"backend": c.engine.engine.backend, "precision": c.engine.engine.precision, **c.engine.engine.key}
-        for name, c in components.items()
-    }
-    record = {**values, **dataclasses.asdict(rules), "engines": engines, "bundle_note": bundle.note}
+    engines = {name: {"device": str(c.engine.device), **c.engine.engine.key} for name, c in components.items()}
+    record = {**dataclasses.asdict(rules), **values, "engines": engines, "bundle_note": bundle.note}
     return {"vidrt": version("vidrt"), "family": bundle.family, **_plain(record)}
 
 

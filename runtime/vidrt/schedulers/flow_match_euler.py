@@ -68,9 +68,10 @@ def _unshifted(sampler: Sampler, steps: int) -> FloatArray:
 
 def _shift(sigmas: FloatArray, schedule: Schedule, tokens: int) -> FloatArray:
     if schedule.shift is None:
-        return schedule.static_shift * sigmas / (1 + (schedule.static_shift - 1) * sigmas)
-    exponential = math.exp(schedule.shift.at(tokens))
-    return exponential / (exponential + (1 / sigmas - 1))
+        factor = np.float32(schedule.static_shift)
+        return (factor * sigmas / (1 + (factor - 1) * sigmas)).astype(np.float32)
+    exponential = np.float32(math.exp(schedule.shift.at(tokens)))
+    return (exponential / (exponential + (1 / sigmas - 1))).astype(np.float32)
 
 
 def _stretch(sigmas: FloatArray, terminal: float | None) -> FloatArray:
@@ -78,4 +79,5 @@ def _stretch(sigmas: FloatArray, terminal: float | None) -> FloatArray:
     remaining = 1 - sigmas
     if not terminal or remaining[-1] == 0:
         return sigmas
-    return 1 - remaining / (remaining[-1] / (1 - terminal))
+    stretched: FloatArray = 1 - remaining / (remaining[-1] / np.float32(1 - terminal))
+    return stretched

@@ -24,7 +24,7 @@ class ComponentEngine:
         self, component: Component, engine: Engine, folder: Path, device: Device, *, keep_loaded: bool = False
     ) -> None:
         self.component, self.engine, self._keep_loaded = component, engine, keep_loaded
-        self._path, self._device = bundle_path(folder, engine.files[0].path), device
+        self._path, self.device = bundle_path(folder, engine.files[0].path), device
         self._session: Session | None = None
         self._holders = 0
 
@@ -37,7 +37,7 @@ class ComponentEngine:
         """Opens the engine, if it is not open."""
         if self._session is None:
             name = self.component.replace("_", " ").replace("vae", "VAE")
-            self._session = OnnxruntimeSession(self._path, self.engine, self._device, name)
+            self._session = OnnxruntimeSession(self._path, self.engine, self.device, name)
         return self._session
 
     def unload(self) -> None:

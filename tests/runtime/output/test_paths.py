@@ -62,10 +62,11 @@ def test_a_path_that_cannot_even_be_looked_at(tmp_path):
         pass
 
 
-def test_the_output_folder_is_made_and_left_empty(tmp_path):
+def test_trying_the_output_folder_leaves_everything_as_it_was(tmp_path):
+    (tmp_path / "there").mkdir()
     check_output_dir(tmp_path / "a" / "b")
-    check_output_dir(tmp_path / "a" / "b")
-    assert list((tmp_path / "a" / "b").iterdir()) == []
+    check_output_dir(tmp_path / "there")
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
 
 
 @pytest.mark.parametrize("below", ["file", "file/deeper"])

@@ -1,0 +1,1 @@
+"""What a checkpoint holds, read with every doubt settled: headers, folders, configurations, weights."""

@@ -1,0 +1,134 @@
+"""The header of a safetensors file: where each tensor lies, without reading one."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from vidrt_reference.checkpoint.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ITEM_BYTES = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E5M2FNUZ", "F8_E4M3FNUZ"), 1),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
+    **dict.fromkeys(("U32", "I32", "F32"), 4),
+    **dict.fromkeys(("U64", "I64", "F64", "C64"), 8),
+}
+_LENGTH = struct.Struct("<Q")  # of the header, in front of it
+_LONGEST_HEADER = 100_000_000  # the format's own limit
+_METADATA = "__metadata__"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredTensor:
+    """One tensor in a safetensors file: its name and dtype as the file spells them, and where its bytes lie."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    path: Path
+    offset: int  # from the start of the file
+    nbytes: int
+
+
+def read_header(path: Path) -> dict[str, StoredTensor]:
+    """Read which tensors a safetensors file holds, and check that the file is whole.
+
+    Raises:
+        CheckpointError: the file is missing, no safetensors file, damaged or truncated, or has a dtype unknown here.
+    """
+    entries, start = _entries(path)
+    tensors = {name: _stored(path, name, entry, start) for name, entry in entries.items()}
+    _refuse_overlap(path, tensors)
+    _refuse_other_size(path, tensors, start)
+    return tensors
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the free text that a safetensors file carries besides its tensors; empty where it has none."""
+    metadata = _header(path)[0].get(_METADATA) or {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise _damaged(path, f"its {_METADATA} is no table of strings")
+    return {str(key): str(value) for key, value in metadata.items()}
+
+
+def _entries(path: Path) -> tuple[dict[str, object], int]:
+    header, start = _header(path)
+    return {name: entry for name, entry in header.items() if name != _METADATA}, start
+
+
+def _header(path: Path) -> tuple[dict[str, object], int]:
+    """Return the header and the offset at which tensors begin."""
+    if not path.is_file():
+        raise CheckpointError(f"Expected a safetensors file at {path}, but there is none: check the path.")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        prefix = file.read(_LENGTH.size + 1)
+        if len(prefix) <= _LENGTH.size:
+            raise _damaged(path, f"it has {size} bytes, too few for a header")
+        (length,) = _LENGTH.unpack(prefix[: _LENGTH.size])
+        if length > _LONGEST_HEADER or prefix[_LENGTH.size :] != b"{":
+            raise CheckpointError(
+                f"Expected a safetensors file at {path}, but it is something else: convert it or use another."
+            )
+        if length > size - _LENGTH.size:
+            raise _truncated(path, f"at least {_LENGTH.size + length}", size)
+        file.seek(_LENGTH.size)
+        return _parsed(path, file.read(length)), _LENGTH.size + length
+
+
+def _parsed(path: Path, text: bytes) -> dict[str, object]:
+    try:
+        header = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, "its header is not JSON") from error
+    if not isinstance(header, dict):
+        raise _damaged(path, "its header is no JSON object")
+    return header
+
+
+def _stored(path: Path, name: str, entry: object, start: int) -> StoredTensor:
+    match entry:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
+            pass
+        case _:
+            raise _damaged(path, f"its entry for {name!r} lacks a dtype, a shape or two offsets")
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise _damaged(path, f"its entry for {name!r} has the shape {shape}")
+    if dtype not in ITEM_BYTES:
+        raise CheckpointError(
+            f"Expected tensors of a known dtype in {path}, but {name!r} is {dtype!r}: convert it to F32, F16 or BF16."
+        )
+    nbytes = math.prod(shape) * ITEM_BYTES[dtype]
+    if begin < 0 or end - begin != nbytes:
+        raise _damaged(path, f"{name!r} of {dtype} and shape {shape} needs {nbytes} bytes but lies at {begin} to {end}")
+    return StoredTensor(name=name, dtype=dtype, shape=tuple(shape), path=path, offset=start + begin, nbytes=nbytes)
+
+
+def _refuse_overlap(path: Path, tensors: dict[str, StoredTensor]) -> None:
+    for one, other in pairwise(sorted(tensors.values(), key=lambda tensor: (tensor.offset, tensor.nbytes))):
+        if one.offset + one.nbytes > other.offset:
+            raise _damaged(path, f"{one.name!r} and {other.name!r} overlap")
+
+
+def _refuse_other_size(path: Path, tensors: dict[str, StoredTensor], start: int) -> None:
+    wanted = max((tensor.offset + tensor.nbytes for tensor in tensors.values()), default=start)
+    size = path.stat().st_size
+    if size < wanted:
+        raise _truncated(path, str(wanted), size)
+    if size > wanted:
+        raise _damaged(path, f"it has {size} bytes where its header accounts for {wanted}")
+
+
+def _truncated(path: Path, wanted: str, size: int) -> CheckpointError:
+    return CheckpointError(f"Expected {wanted} bytes in {path}, but it has {size}: it is truncated, download it again.")
+
+
+def _damaged(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(f"Expected a whole safetensors file at {path}, but {why}: download or save it again.")

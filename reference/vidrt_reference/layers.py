@@ -1,0 +1,86 @@
+"""Layers that more than one component is made of."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from vidrt_reference.precision import narrowed, widened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SINUSOID_WIDTH = 256
+_MAX_PERIOD = 10000
+
+
+def rms_normalised(x: Tensor, *, dim: int, eps: float) -> Tensor:
+    """Divide x by its root mean square along `dim`, in fp32; shape and dtype stay."""
+    wide = widened(x)
+    return narrowed(wide * torch.rsqrt((wide * wide).mean(dim, keepdim=True) + eps), x.dtype)
+
+
+def sinusoid(timestep: Tensor) -> Tensor:
+    """Embed timesteps as cosines, then sines, of geometrically spaced frequencies: (...) -> (..., 256), in fp32.
+
+    The frequencies enter a traced graph as a constant: another library's `exp` may differ in the last bit, and a
+    thousandfold timestep makes that an error of 1e-4 in the angle.
+    """
+    frequencies = torch.tensor(_FREQUENCIES, dtype=torch.float32, device=timestep.device)
+    angles = widened(timestep).unsqueeze(-1) * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+def _frequencies() -> tuple[float, ...]:
+    half = SINUSOID_WIDTH // 2
+    exponents = -math.log(_MAX_PERIOD) * torch.arange(half, dtype=torch.float32, device="cpu") / half
+    return tuple(exponents.exp().tolist())
+
+
+_FREQUENCIES = _frequencies()
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm of the last axis with a weight, in fp32."""
+
+    def __init__(self, dim: int, *, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., dim) -> (..., dim)."""
+        return narrowed(rms_normalised(widened(x), dim=-1, eps=self.eps) * widened(self.weight), x.dtype)
+
+
+class Projection(nn.Module):
+    """Two linear layers with an activation between them."""
+
+    def __init__(self, dim_in: int, dim_out: int, activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(dim_in, dim_out)
+        self.activation = activation
+        self.linear_2 = nn.Linear(dim_out, dim_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., dim_in) -> (..., dim_out)."""
+        projected: Tensor = self.linear_2(self.activation(self.linear_1(x)))
+        return projected
+
+
+class TimestepEmbedder(nn.Module):
+    """Timesteps as vectors: a sinusoid and two linear layers."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.timestep_embedder = Projection(SINUSOID_WIDTH, dim, nn.functional.silu)
+
+    def forward(self, timestep: Tensor) -> Tensor:
+        """(...) in fp32 -> (..., dim) in the weights' dtype."""
+        embedded: Tensor = self.timestep_embedder(
+            narrowed(sinusoid(timestep), self.timestep_embedder.linear_1.weight.dtype)
+        )
+        return embedded

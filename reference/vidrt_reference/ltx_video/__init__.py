@@ -1,0 +1,1 @@
+"""LTX-Video: its transformer and both halves of its VAE."""

@@ -1,0 +1,1 @@
+"""The `vidrt` command; each subcommand is a file and imports what it needs when it runs."""

@@ -1,0 +1,108 @@
+"""What `vidrt generate` does: checks, plays, writes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from vidrt_engines.places import DEFAULT_BUNDLE
+from vidrt_engines.versions import version_named
+
+from vidrt.cli.local_weights import bundle_of
+from vidrt.errors import RequestError
+from vidrt.output.errors import OutputError
+from vidrt.output.paths import check_output_dir
+from vidrt.output.save import check_results_free, save_videos
+from vidrt.pipelines.latents import unpack
+from vidrt.pipelines.load import load_pipeline
+from vidrt.pipelines.ltx_video import DenoisingStep, LtxVideoPipeline, Options
+from vidrt.progress import Progress, make_progress
+from vidrt.tensor_files import read_embeddings, read_latents, write_latents
+
+
+def run_generation(options: Mapping[str, Any]) -> None:
+    """Runs `vidrt generate` with its options by name.
+
+    Raises:
+        RequestError, BundleError: what cannot be right, before any weight is read.
+        EngineError, OutputError: what failed on the way.
+    """
+    formats = _formats(options)
+    _check_places(options)
+    progress = make_progress(quiet=options["quiet"])
+    request = _request(options)
+    bundle = _bundle(options, progress)
+    with load_pipeline(bundle, device=_device(options), backend=options["backend"], progress=progress) as pipeline:
+        step = _denoised(pipeline, request, progress)
+        if path := options["save_final_latents"]:
+            write_latents(path, unpack(step.latents, step.grid), {"seed": str(step.run.seed)})
+        videos = pipeline.decode(step)
+    for path in save_videos(videos, options["output_dir"], formats):
+        if not options["quiet"]:
+            click.echo(path)
+
+
+def _formats(options: Mapping[str, Any]) -> tuple[str, ...]:
+    asked = tuple(name for name in ("gif", "mp4", "frames") if options[name])
+    return asked or ("gif",)
+
+
+def _check_places(options: Mapping[str, Any]) -> None:
+    """Finds out that results can be written before anything is computed."""
+    try:
+        check_output_dir(options["output_dir"])
+        check_results_free(options["output_dir"])
+        if path := options["save_final_latents"]:
+            check_output_dir(path.absolute().parent)
+            if path.is_dir():
+                raise OutputError(f"{path} is a folder, and the latents go into a file: add a file name.")
+    except OutputError as error:
+        raise RequestError(str(error)) from error
+
+
+def _request(options: Mapping[str, Any]) -> Options:
+    same = ("prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos", "guidance_scale",
+            "seed", "ltxv_version", "compat")  # fmt: skip
+    request: Any = {name: options[name] for name in same}
+    request["num_inference_steps"] = options["steps"]
+    if path := options["embeddings_file"]:
+        if options["prompt"] is not None:
+            raise RequestError("Give a prompt or an embeddings file, not both.")
+        request["embeddings"] = read_embeddings(path)
+    if path := options["initial_latents_file"]:
+        request["latents"] = read_latents(path)
+    return cast("Options", request)
+
+
+def _bundle(options: Mapping[str, Any], progress: Progress) -> str | Path:
+    folder: Path | None = options["local_weights"]
+    if folder is None:
+        return options["bundle"] or DEFAULT_BUNDLE
+    if options["bundle"] is not None:
+        raise RequestError("Give a bundle or local weights, not both.")
+    return bundle_of(folder, options["ltxv_version"], progress, quiet=options["quiet"])
+
+
+def _device(options: Mapping[str, Any]) -> str:
+    if options["cpu"] and options["device"] not in {"auto", "cpu"}:
+        raise RequestError(f"--cpu and --device {options['device']} contradict each other.")
+    return "cpu" if options["cpu"] else str(options["device"])
+
+
+def _denoised(pipeline: LtxVideoPipeline, request: Options, progress: Progress) -> DenoisingStep:
+    run = pipeline.check(**request)
+    progress.note(f"LTX-Video {run.ltxv_version}, {run.height}x{run.width}, {run.num_frames} frames, seed {run.seed}")
+    progress.note(f"Device: {pipeline.device}.")
+    if pipeline.bundle.note:
+        progress.note(pipeline.bundle.note)
+    if gaps := _gaps(run.ltxv_version) if run.compat == "official" else "":
+        progress.note(gaps)
+    request["seed"] = run.seed
+    return pipeline.denoised(**request)
+
+
+def _gaps(name: str) -> str:
+    """What the official code does for a version and this does not."""
+    version = version_named(name)
+    gaps = ["spatio-temporal guidance"] * (version.stg_scale > 0) + ["a second pass"] * (version.passes > 1)
+    return f"The official code runs {name} with {' and '.join(gaps)} too; neither is done here." if gaps else ""
