@@ -137,5 +137,6 @@ def _check_file(folder: Path, file: BundleFile) -> None:
         raise BundleError(f"{folder} lacks its file {file.path}; build the bundle again with build-engines.")
     if (size := path.stat().st_size) != file.bytes:
         raise BundleError(
-            f"{file.path} in {folder} should have {file.bytes} bytes and has {size}; build the bundle again with build-engines."
+            f"{file.path} in {folder} should have {file.bytes} bytes and has {size}; "
+            f"build the bundle again with build-engines."
         )

@@ -1,25 +1,33 @@
 """The `build-engines` command."""
 
 import sys
+from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 
 import click
-from vidrt_engines.errors import BundleError
 from vidrt_engines.names import COMPONENTS, Backend, Component, Family, Precision
+
+
+BAD_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
+
+
+def _choice(words: Iterable[StrEnum]) -> click.Choice[str]:
+    return click.Choice([word.value for word in words])
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The bundle's folder.")
-@click.option("--family", type=click.Choice(list(Family)), help="Default: found from the files.")
+@click.option("--family", type=_choice(Family), help="Default: found from the files.")
 @click.option("--ltxv-version", metavar="VERSION", help="Default: found from the files, where they say it.")
 @click.option(
-    "--backend", "backends", multiple=True, type=click.Choice(list(Backend)), default=[Backend.ONNXRUNTIME],
+    "--backend", "backends", multiple=True, type=_choice(Backend), default=[Backend.ONNXRUNTIME.value],
     show_default=True, help="What is to play the engines; repeatable.",
 )  # fmt: skip
-@click.option("--precision", type=click.Choice(list(Precision)), help="Default: the type the weights are stored in.")
+@click.option("--precision", type=_choice(Precision), help="Default: the type the weights are stored in.")
 @click.option(
-    "--component", "parts", multiple=True, type=click.Choice(COMPONENTS[Family.LTX_VIDEO]),
+    "--component", "parts", multiple=True, type=_choice(COMPONENTS[Family.LTX_VIDEO]),
     help="Build only this component; repeatable.",
 )  # fmt: skip
 @click.option("--note", help="A sentence shown wherever the bundle is used.")
@@ -29,35 +37,45 @@ from vidrt_engines.names import COMPONENTS, Backend, Component, Family, Precisio
 def command(
     source: Path,
     out: Path,
-    family: Family | None,  # noqa: ARG001 - one family so far, checked by click
+    family: str | None,  # noqa: ARG001 - one family so far, checked by click
     ltxv_version: str | None,
-    backends: tuple[Backend, ...],
-    precision: Precision | None,
-    parts: tuple[Component, ...],
+    backends: tuple[str, ...],
+    precision: str | None,
+    parts: tuple[str, ...],
     note: str | None,
     dry_run: bool,
     quiet: bool,
     debug: bool,
 ) -> None:
     """Build the engines of SOURCE, a folder that diffusers saved, into a bundle that vidrt plays without PyTorch."""
-    from vidrt_reference.checkpoint.errors import CheckpointError
-
-    try:
-        _run(source, out, ltxv_version, backends, precision, parts, note, dry_run=dry_run, quiet=quiet)
-    except (CheckpointError, BundleError) as error:
-        _fail(error, 2, debug=debug)
-    except OSError as error:
-        _fail(error, 1, debug=debug)
+    del debug  # read where errors end up
+    _run(source, out, ltxv_version, backends, precision, parts, note, dry_run=dry_run, quiet=quiet)
 
 
 def main() -> None:
-    """Entry point; exit status 2 for a request that cannot be right, 1 for what failed on the way."""
-    command(prog_name="build-engines")
+    """Entry point: an error is one sentence on stderr, a traceback only with --debug.
+
+    The exit status is 0, 2 for a request that cannot be right, 1 for what failed on the way.
+    """
+    try:
+        command.main(prog_name="build-engines", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        _stop("stopped; what was finished is kept.", INTERRUPTED)
+    except click.ClickException as error:
+        _stop(error.format_message(), BAD_REQUEST)
+    except ImportError as error:
+        _stop(f"{error.name} is not installed; run: pip install 'vidrt[export]'.", BAD_REQUEST)
+    except ValueError as error:  # CheckpointError and BundleError, whose modules need what may not be installed
+        if type(error).__name__ not in {"CheckpointError", "BundleError"}:
+            raise
+        _stop(str(error), BAD_REQUEST)
+    except OSError as error:
+        _stop(str(error), FAILED)
 
 
 def _run(
-    source: Path, out: Path, version: str | None, backends: tuple[Backend, ...], precision: Precision | None,
-    parts: tuple[Component, ...], note: str | None, *, dry_run: bool, quiet: bool,
+    source: Path, out: Path, version: str | None, backends: tuple[str, ...], precision: str | None,
+    parts: tuple[str, ...], note: str | None, *, dry_run: bool, quiet: bool,
 ) -> None:  # fmt: skip
     from vidrt_reference.checkpoint.errors import CheckpointError
 
@@ -75,7 +93,12 @@ def _run(
     if version is None and len(checkpoint.versions) > 1:
         others = ", ".join(checkpoint.versions[1:])
         console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")
-    plan = make_plan(checkpoint, precision=precision, components=parts, backends=backends)
+    plan = make_plan(
+        checkpoint,
+        precision=Precision(precision) if precision else None,
+        components=[Component(part) for part in parts],
+        backends=[Backend(backend) for backend in backends],
+    )
     if dry_run:
         check_disk(plan, out)
         click.echo("\n".join(plan.lines()))
@@ -84,8 +107,8 @@ def _run(
     console.note(f"The bundle is ready: vidrt generate --bundle {out}")
 
 
-def _fail(error: Exception, status: int, *, debug: bool) -> None:
-    if debug:
-        raise error
-    click.echo(f"build-engines: {error}", err=True)
+def _stop(sentence: str, status: int) -> None:
+    if "--debug" in sys.argv and sys.exc_info()[0] is not None:
+        raise  # noqa: PLE0704 - called while an error is handled
+    click.echo(f"build-engines: {sentence.rstrip('.')}.", err=True)
     sys.exit(status)

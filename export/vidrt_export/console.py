@@ -18,7 +18,7 @@ class Console:
     def note(self, line: str) -> None:
         """Prints one line."""
         if not self._quiet:
-            print(line, file=self._stream, flush=True)  # noqa: T201 - this is what prints
+            print(line, file=self._stream, flush=True)
 
     @contextmanager
     def bytes_of(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

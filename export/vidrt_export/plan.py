@@ -15,6 +15,7 @@ from vidrt_export.writing.weights import common_precision, place
 # Tracing and optimising a graph holds the graph and PyTorch, never the weights: measured with 48 layers.
 TRACING_BYTES = 900 << 20
 MARGIN_BYTES = 64 << 20
+MEGABYTE = 10**6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,8 @@ def check_disk(plan: Plan, folder: Path) -> None:
     free = shutil.disk_usage(existing).free
     if plan.disk_bytes + MARGIN_BYTES > free:
         raise CheckpointError(
-            f"The bundle needs {_megabytes(plan.disk_bytes)} and {existing} has {_megabytes(free)} free: make room or choose another --out."
+            f"The bundle needs {_megabytes(plan.disk_bytes)} and {existing} has {_megabytes(free)} free: "
+            f"make room or choose another --out."
         )
 
 
@@ -100,4 +102,4 @@ def _chosen(parts: Mapping[Component, Part], asked: tuple[Component, ...]) -> li
 
 
 def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
+    return f"{count / MEGABYTE:,.0f} MB" if count >= MEGABYTE else f"{count / 1000:,.0f} kB"

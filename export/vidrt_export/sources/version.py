@@ -1,4 +1,4 @@
-"""Which version of LTX-Video a checkpoint is: by its name, then by the form of its VAE; where several fit, the oldest."""
+"""Which version of LTX-Video a checkpoint is: by its VAE's form, then by its name; where several fit, the oldest."""
 
 import re
 
@@ -52,7 +52,7 @@ def _fits_depth(version: Version, layers: int) -> bool:
 
 
 def _is_named(version: str, name: str) -> bool:
-    """Whether a file or folder name speaks of a version: its number, and each word of it that the name has a rival to."""
+    """Whether a name speaks of a version: of its number, and not of the rival of one of its words."""
     number, *words = version.split("-")
     if not re.search(rf"{re.escape(number)}(?!\d)", name) and not (
         number.endswith(".0") and re.search(r"0\.9(?![.\d])", name)

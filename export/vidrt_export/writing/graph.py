@@ -1,6 +1,6 @@
 """A traced graph joined to its weights file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx_ir as ir
@@ -39,10 +39,24 @@ def attach_weights(model: ir.Model, placed: Mapping[str, Placed], location: str,
 
 
 def _cast(graph: ir.Graph, value: ir.Value, dtype: ir.DataType) -> None:
-    node = ir.node("Cast", [value], attributes={"to": ir.DataType.FLOAT}, name=f"{value.name}.fp32")
-    node.outputs[0].name = f"{value.name}.fp32"
-    node.outputs[0].dtype = ir.DataType.FLOAT
-    ir.convenience.replace_all_uses_with(value, node.outputs[0])
-    node.replace_input_with(0, value)
+    """Widens a parameter to fp32 where it is used; of a table only the rows that are looked up."""
     value.dtype = dtype
-    graph.insert_before(graph[0], node)
+    uses = [(use.node, use.idx) for use in value.uses()]
+    whole = [(node, index) for node, index in uses if node.op_type != "Gather" or index != 0]
+    if whole:
+        graph.insert_before(graph[0], _widened(value, f"{value.name}.fp32", whole))
+    for node, index in uses:
+        if (node, index) not in whole:
+            rows = node.outputs[0]
+            readers = [(use.node, use.idx) for use in rows.uses()]
+            graph.insert_after(node, _widened(rows, f"{value.name}.rows", readers))
+            rows.dtype = dtype
+
+
+def _widened(value: ir.Value, name: str, readers: Sequence[tuple[ir.Node, int]]) -> ir.Node:
+    """A cast of a value to fp32, which the readers (node and number of its input) get instead."""
+    node = ir.node("Cast", [value], attributes={"to": ir.DataType.FLOAT}, name=name)
+    node.outputs[0].name, node.outputs[0].dtype = name, ir.DataType.FLOAT
+    for reader, index in readers:
+        reader.replace_input_with(index, node.outputs[0])
+    return node

@@ -76,7 +76,8 @@ def write_weights(
 
     Args:
         path: where to.
-        tensors, placed: what to write and where, by name.
+        tensors: what to write, by name.
+        placed: where, by name.
         advance: told how many stored bytes have been dealt with.
 
     Returns:

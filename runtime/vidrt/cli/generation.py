@@ -11,7 +11,7 @@ from vidrt_engines.versions import version_named
 from vidrt.cli.local_weights import bundle_of
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
-from vidrt.output.paths import check_output_dir
+from vidrt.output.paths import check_output_dir, check_output_file
 from vidrt.output.save import check_results_free, save_videos
 from vidrt.pipelines.latents import unpack
 from vidrt.pipelines.load import load_pipeline
@@ -53,9 +53,7 @@ def _check_places(options: Mapping[str, Any]) -> None:
         check_output_dir(options["output_dir"])
         check_results_free(options["output_dir"])
         if path := options["save_final_latents"]:
-            check_output_dir(path.absolute().parent)
-            if path.is_dir():
-                raise OutputError(f"{path} is a folder, and the latents go into a file: add a file name.")
+            check_output_file(path)
     except OutputError as error:
         raise RequestError(str(error)) from error
 

@@ -53,6 +53,16 @@ def check_output_dir(path: Path) -> None:
                 folder.rmdir()
 
 
+def check_output_file(path: Path) -> None:
+    """Tries that a file can be written at `path`, and leaves everything as it was.
+
+    Raises:
+        OutputError: A folder is in its place, or its folder is missing or cannot be written to.
+    """
+    _check_file_path(path)
+    check_output_dir(path.parent)
+
+
 def _check_file_path(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"{path} is a folder, and a file was to be written there: add a file name")

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
@@ -108,11 +109,9 @@ class LtxVideoPipeline:
 
     def denoised(self, **options: Unpack[Options]) -> DenoisingStep:
         """Runs every step, showing progress, and returns the last."""
-        steps = self.denoise(**options)
-        step = next(steps)
-        with self._progress.task("denoising", total=step.total) as task:
-            task.advance()
-            for step in steps:  # noqa: B007 - the last one is wanted
+        options["seed"] = (run := self.check(**options)).seed
+        with self._progress.task("denoising", total=run.kept_steps) as task:
+            for step in self.denoise(**options):  # noqa: B007 - the last one is wanted
                 task.advance()
         return step
 
@@ -182,7 +181,7 @@ class LtxVideoPipeline:
         denoiser = _Denoiser(self._transformer(), run, grid, self.bundle.settings.rope_width, contexts)
         with ExitStack() as phase:
             phase.enter_context(denoiser.transformer.held())
-            for index, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True), 1):
+            for index, (sigma, following) in enumerate(pairwise(sigmas), 1):
                 velocity = denoiser.velocity(latents, sigma)
                 if rules.stochastic:
                     noise = generators[1].normal(latents.shape)

@@ -60,6 +60,11 @@ class Run:
     compat: Compat
     conventions: Conventions
 
+    @property
+    def kept_steps(self) -> int:
+        """The steps that are made: all but those that the schedule skips."""
+        return self.num_inference_steps - self.conventions.schedule.skip_first - self.conventions.schedule.skip_last
+
 
 def settle(request: Request, settings: LtxSettings, model_version: str, *, has_embeddings: bool = False) -> Run:
     """Checks a request and fills in what it leaves open.

