@@ -13,6 +13,8 @@ from vidrt_engines.errors import BundleError
 
 T = typing.TypeVar("T")
 
+_LARGEST = 1 << 1023  # whole numbers below this have a float
+
 
 def encode(value: object) -> object:
     """Turns dataclasses, tuples and enums into what `json` writes; fields that hold their default None are left out."""
@@ -47,7 +49,7 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not JSON: {error}; build the bundle again with build-engines.") from error
 
 
@@ -81,7 +83,7 @@ def _scalar(kind: typing.Any, value: object, where: str) -> object:
         if value not in list(kind):
             raise BundleError(f"{where} should be one of {', '.join(kind)}, not {value!r}.")
         return kind(str(value))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
         value = float(value)
     fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if not fits or (isinstance(value, float) and not math.isfinite(value)):

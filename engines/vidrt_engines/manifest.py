@@ -111,7 +111,7 @@ def bundle_path(folder: Path, relative: str) -> Path:
         BundleError: the path is absolute or leaves the bundle's folder.
     """
     pure = PurePosixPath(relative)
-    leaves = pure.is_absolute() or ".." in pure.parts or "\\" in relative or ":" in relative
+    leaves = pure.is_absolute() or ".." in pure.parts or any(letter in relative for letter in "\\:\0")
     if leaves or not (folder / relative).resolve().is_relative_to(folder.resolve()):
         raise BundleError(f"{folder / MANIFEST} names '{relative}', which leaves the bundle; do not use this bundle.")
     return folder / relative

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from vidrt_engines.names import COMPONENTS, Backend, Component, Family, Precision
 
-
 BAD_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
 
 

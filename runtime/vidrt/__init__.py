@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from vidrt.output.errors import OutputError
     from vidrt.output.video import Video
     from vidrt.pipelines.load import load_pipeline
-    from vidrt.pipelines.ltx_video import DenoisingStep, LtxVideoPipeline
+    from vidrt.pipelines.ltx_video import LtxVideoPipeline
+    from vidrt.pipelines.options import DenoisingStep
     from vidrt.pipelines.request import PromptEmbeddings
 
 _HOMES = {
     "BundleError": "vidrt_engines.errors",
-    "DenoisingStep": "vidrt.pipelines.ltx_video",
+    "DenoisingStep": "vidrt.pipelines.options",
     "DeviceError": "vidrt.errors",
     "EngineError": "vidrt.errors",
     "LtxVideoPipeline": "vidrt.pipelines.ltx_video",

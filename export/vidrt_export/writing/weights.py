@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -91,7 +92,7 @@ def write_weights(
         for name in tensors:
             _describe(source, name, tensors[name])
             gap = bytes(placed[name].offset - file.tell())
-            for piece in (gap, *_pieces(tensors[name], placed[name].dtype, source, advance)):
+            for piece in chain((gap,), _pieces(tensors[name], placed[name].dtype, source, advance)):
                 file.write(piece)
                 written.update(piece)
         file.flush()
@@ -125,16 +126,16 @@ def _pieces(
 
 def _read(tensor: StoredTensor) -> Iterator[bytearray]:
     remaining = tensor.nbytes
-    with tensor.path.open("rb", buffering=0) as file:
+    with tensor.path.open("rb") as file:
         file.seek(tensor.offset)
         while remaining:
             piece = bytearray(min(PIECE, remaining))
-            if (count := file.readinto(piece)) == 0:
+            if file.readinto(piece) < len(piece):  # a buffered file fills the piece unless it ends
                 raise CheckpointError(
                     f"{tensor.path} ended while {tensor.name} was read: it has been changed meanwhile."
                 )
-            yield piece if count == len(piece) else piece[:count]
-            remaining -= count
+            yield piece
+            remaining -= len(piece)
 
 
 def _converted(piece: bytearray, tensor: StoredTensor, dtype: str) -> memoryview:

@@ -15,7 +15,8 @@ from vidrt.output.paths import check_output_dir, check_output_file
 from vidrt.output.save import check_results_free, save_videos
 from vidrt.pipelines.latents import unpack
 from vidrt.pipelines.load import load_pipeline
-from vidrt.pipelines.ltx_video import DenoisingStep, LtxVideoPipeline, Options
+from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.pipelines.options import DenoisingStep, Options
 from vidrt.progress import Progress, make_progress
 from vidrt.tensor_files import read_embeddings, read_latents, write_latents
 

@@ -3,15 +3,13 @@
 import copy
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import pairwise
-from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import Unpack
 
-import numpy as np
 from vidrt_engines.manifest import Bundle
 
 from vidrt.arrays import FloatArray
+from vidrt.closing import Closing
 from vidrt.components.base import EngineComponent
 from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
@@ -20,60 +18,19 @@ from vidrt.errors import RequestError
 from vidrt.noise.torch_cpu import TorchCpuGenerator
 from vidrt.output.video import Video
 from vidrt.pipelines.decoding import decode_latents
-from vidrt.pipelines.guidance import classifier_free
-from vidrt.pipelines.latents import LatentGrid, latent_grid, pack, unpack
+from vidrt.pipelines.denoising import Denoiser, first_noise
+from vidrt.pipelines.latents import LatentGrid, latent_grid, unpack
+from vidrt.pipelines.options import DenoisingStep, Options
 from vidrt.pipelines.prompts import Contexts, encode_prompt
 from vidrt.pipelines.record import run_record
 from vidrt.pipelines.request import PromptEmbeddings, Request, Run, settle
-from vidrt.pipelines.rope import rope_tables, token_coordinates
 from vidrt.progress import Progress
-from vidrt.schedulers.flow_match_euler import euler_step, schedule_sigmas, stochastic_step
+from vidrt.schedulers.flow_match_euler import schedule_sigmas
 from vidrt.tensor_files import fit_latents
 from vidrt.tokenizer import Tokenizer
 
 
-class Options(TypedDict, total=False):
-    """What a run can be asked for, as `Request` has it, and what may be given ready made."""
-
-    prompt: str | None
-    negative_prompt: str | None
-    height: int | None
-    width: int | None
-    num_frames: int | None
-    fps: float | None
-    num_videos: int
-    num_inference_steps: int | None
-    guidance_scale: float | None
-    seed: int | None
-    ltxv_version: str | None
-    compat: str
-    embeddings: PromptEmbeddings | None
-    latents: FloatArray | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DenoisingStep:
-    """Where a run stands after a step.
-
-    Attributes:
-        index, total: steps done, and steps in all.
-        sigma: the noise level that is left.
-        latents: tokens (B, S, C), normalised.
-        run: what is being made.
-        grid: the latents' frames, rows and columns.
-        generators: the run's random streams as they stand; decoding draws from copies.
-    """
-
-    index: int
-    total: int
-    sigma: float
-    latents: FloatArray
-    run: Run
-    grid: LatentGrid
-    generators: tuple[TorchCpuGenerator, TorchCpuGenerator]
-
-
-class LtxVideoPipeline:
+class LtxVideoPipeline(Closing):
     """Plays an LTX-Video bundle; a context manager that releases every engine at its end."""
 
     def __init__(
@@ -157,14 +114,6 @@ class LtxVideoPipeline:
         for component in self.components.values():
             component.engine.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _given(self, latents: FloatArray | None, run: Run, grid: LatentGrid) -> FloatArray | None:
         if latents is None:
             return None
@@ -177,21 +126,20 @@ class LtxVideoPipeline:
         generators = (TorchCpuGenerator(run.seed), TorchCpuGenerator(run.seed))
         sigmas = schedule_sigmas(rules.schedule, run.num_inference_steps, grid.tokens)
         contexts = self._contexts(run, sigmas, embeddings)
-        latents = self._first_noise(run, grid, generators[0]) if latents is None else latents
-        denoiser = _Denoiser(self._transformer(), run, grid, self.bundle.settings.rope_width, contexts)
+        settings = self.bundle.settings
+        if latents is None:
+            latents = first_noise(run, grid, settings.latent_channels, generators[0])
+        transformer = self._transformer()
+        denoiser = Denoiser(transformer, run, grid, settings.rope_width, contexts)
+        total = len(sigmas) - 1
         with ExitStack() as phase:
-            phase.enter_context(denoiser.transformer.held())
+            phase.enter_context(transformer.held())
             for index, (sigma, following) in enumerate(pairwise(sigmas), 1):
-                velocity = denoiser.velocity(latents, sigma)
-                if rules.stochastic:
-                    noise = generators[1].normal(latents.shape)
-                    latents = stochastic_step(latents, velocity, sigma, following, noise)
-                else:
-                    latents = euler_step(latents, velocity, sigma, following)
-                if index == len(sigmas) - 1:
+                latents = denoiser.step(latents, sigma, following, generators[1])
+                if index == total:
                     phase.close()  # the transformer is gone before the caller decodes
                 yield DenoisingStep(
-                    index=index, total=len(sigmas) - 1, sigma=float(following), latents=latents, run=run, grid=grid,
+                    index=index, total=total, sigma=float(following), latents=latents, run=run, grid=grid,
                     generators=generators,
                 )  # fmt: skip
 
@@ -213,35 +161,3 @@ class LtxVideoPipeline:
         with encoder.held():
             encoded = [encode_prompt(p, encoder, self._tokenizer, run.conventions, self._progress) for p in prompts]
         return Contexts(positive=encoded[0], negative=encoded[1] if is_guided else None)
-
-    def _first_noise(self, run: Run, grid: LatentGrid, generator: TorchCpuGenerator) -> FloatArray:
-        channels = self.bundle.settings.latent_channels
-        if run.conventions.noise_by_token:
-            return generator.normal((run.num_videos, grid.tokens, channels))
-        return pack(generator.normal((run.num_videos, channels, grid.frames, grid.rows, grid.columns)))
-
-
-class _Denoiser:
-    """Predicts guided velocities; what does not change between steps is made once."""
-
-    def __init__(
-        self, transformer: Transformer, run: Run, grid: LatentGrid, rope_width: int, contexts: Contexts
-    ) -> None:
-        self.transformer, self._guidance = transformer, run.conventions.guidance
-        coordinates = token_coordinates(grid, run.fps, run.conventions.rope_time)
-        self._rope = rope_tables(coordinates, rope_width)
-        self._positive = np.repeat(contexts.positive, run.num_videos, axis=0)
-        self._negative = None if contexts.negative is None else np.repeat(contexts.negative, run.num_videos, axis=0)
-
-    def velocity(self, latents: FloatArray, sigma: np.float32) -> FloatArray:
-        """The velocity at a noise level: one evaluation, or two where guidance is on.
-
-        Prompts of different lengths would need a mask in one batch; two evaluations need none.
-        """
-        timestep = np.full((len(latents), 1), sigma * np.float32(1000), np.float32)
-        conditional = self.transformer(latents, self._positive, timestep, *self._rope)
-        scale = self._guidance.at(float(sigma))
-        if scale <= 1 or self._negative is None:
-            return conditional
-        unconditional = self.transformer(latents, self._negative, timestep, *self._rope)
-        return classifier_free(conditional, unconditional, scale)

@@ -1,8 +1,7 @@
 """What every backend's session promises."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from vidrt_engines.manifest import Engine
 from vidrt_engines.tensors import check_arrays
@@ -12,7 +11,7 @@ from vidrt.errors import RequestError
 
 
 class Session(Protocol):
-    """An opened engine: named arrays in, named arrays out, released when its context ends."""
+    """An opened engine: named arrays in, named arrays out."""
 
     provider: str
 
@@ -23,12 +22,6 @@ class Session(Protocol):
     def close(self) -> None:
         """Releases the engine's memory; may be called twice."""
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 def check_inputs(engine: Engine, arrays: Mapping[str, AnyArray], what: str) -> None:

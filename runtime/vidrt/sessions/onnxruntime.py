@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any, Self
+from types import ModuleType
+from typing import Any
 
 from vidrt_engines.manifest import Engine
 
 from vidrt.arrays import AnyArray
+from vidrt.closing import Closing
 from vidrt.devices import Device
 from vidrt.errors import DeviceError, EngineError, MissingExtraError
 from vidrt.sessions.base import check_inputs
@@ -22,7 +23,7 @@ STAY_MAPPED = {
 }
 
 
-class OnnxruntimeSession:
+class OnnxruntimeSession(Closing):
     """A graph opened by onnxruntime."""
 
     def __init__(self, path: Path, engine: Engine, device: Device, what: str) -> None:
@@ -50,14 +51,6 @@ class OnnxruntimeSession:
     def close(self) -> None:
         """Releases the graph and its memory."""
         self._session = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _open(path: Path, device: Device, what: str) -> Any:

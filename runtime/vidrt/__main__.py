@@ -1,0 +1,5 @@
+"""`python -m vidrt` is `vidrt`."""
+
+from vidrt.cli.main import main
+
+main()

@@ -1,0 +1,51 @@
+"""What a pipeline takes and what it hands out on the way."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from vidrt.arrays import FloatArray
+from vidrt.noise.torch_cpu import TorchCpuGenerator
+from vidrt.pipelines.latents import LatentGrid
+from vidrt.pipelines.request import PromptEmbeddings, Run
+
+
+class Options(TypedDict, total=False):
+    """What a run can be asked for, as `Request` has it, and what may be given ready made."""
+
+    prompt: str | None
+    negative_prompt: str | None
+    height: int | None
+    width: int | None
+    num_frames: int | None
+    fps: float | None
+    num_videos: int
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    seed: int | None
+    ltxv_version: str | None
+    compat: str
+    embeddings: PromptEmbeddings | None
+    latents: FloatArray | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DenoisingStep:
+    """Where a run stands after a step.
+
+    Attributes:
+        index: how many steps are done.
+        total: how many there are.
+        sigma: the noise level that is left.
+        latents: tokens (B, S, C), normalised.
+        run: what is being made.
+        grid: the latents' frames, rows and columns.
+        generators: the run's random streams as they stand; decoding draws from copies.
+    """
+
+    index: int
+    total: int
+    sigma: float
+    latents: FloatArray
+    run: Run
+    grid: LatentGrid
+    generators: tuple[TorchCpuGenerator, TorchCpuGenerator]
