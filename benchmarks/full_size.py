@@ -42,6 +42,25 @@ for _ in range(2):
     begin = time.perf_counter()
 print(json.dumps({{"first": times[0], "step": times[1]}}))
 """
+# Both halves of guidance in one batch, or one after the other: prompts of one length, so that neither needs a mask.
+PAIR = """
+import json, time, numpy as np
+from vidrt import load_pipeline
+rng = np.random.default_rng(0)
+table = np.ones((384, 1024), np.float32)
+def arrays(batch):
+    return dict(latents=rng.standard_normal((batch, 384, 128), np.float32), rope_cos=table, rope_sin=table,
+                context=rng.standard_normal((batch, 30, 4096), np.float32), timestep=np.full((batch, 1), 900, np.float32))
+with load_pipeline({bundle!r}, device="cpu") as pipeline:
+    transformer = pipeline.components["transformer"]
+    with transformer.held():
+        transformer(**arrays(1))
+        begin = time.perf_counter()
+        for _ in range({calls}):
+            transformer(**arrays({batch}))
+        seconds = time.perf_counter() - begin
+print(json.dumps({{"guided_step": seconds}}))
+"""
 OURS_DECODE = """
 import json, time, numpy as np
 from vidrt import load_pipeline
@@ -69,6 +88,7 @@ def main(checkpoint: str) -> None:
         print(f"build-engines: {built.seconds:.0f} s, {built.peak_mb:.0f} MB at the peak")
         steps = in_turn(_commands(OURS_STEP, THEIRS_STEP, bundle, checkpoint), runs=2, warmups=0)
         decodes = in_turn(_commands(OURS_DECODE, THEIRS_DECODE, bundle, checkpoint), runs=2, warmups=0)
+        pairs = in_turn(_pairs(bundle), runs=3, warmups=0)
         video = run(_generate(bundle, str(Path(work, "output"))))
     print(f"vidrt generate, 2 guided steps: {video.seconds:.0f} s, {video.peak_mb:.0f} MB at the peak")
     figures = {
@@ -76,8 +96,9 @@ def main(checkpoint: str) -> None:
         "generate_2_guided_steps": {"seconds": video.seconds, "peak_mb": video.peak_mb},
         "step_256x384x25": {name: _row(runs) for name, runs in steps.items()},
         "decode_256x384x25": {name: _row(runs) for name, runs in decodes.items()},
+        "guided_step_256x384x25": {name: _row(runs) for name, runs in pairs.items()},
     }
-    for title in ("step_256x384x25", "decode_256x384x25"):
+    for title in ("step_256x384x25", "decode_256x384x25", "guided_step_256x384x25"):
         print(title)
         for name, row in figures[title].items():
             print(f"  {name:16}", "  ".join(f"{key} {value:.1f}" for key, value in row.items()))
@@ -95,6 +116,14 @@ def _commands(ours: str, theirs: str, bundle: str, checkpoint: str) -> dict[str,
     peers = {f"diffusers {d}": theirs.format(checkpoint=checkpoint, dtype=d) for d in ("bfloat16", "float32")}
     scripts = {"vidrt": ours.format(bundle=bundle, shape=SHAPE), **peers}
     return {name: [sys.executable, "-c", script] for name, script in scripts.items()}
+
+
+def _pairs(bundle: str) -> dict[str, list[str]]:
+    ways = {"one batch of two": (1, 2), "two calls": (2, 1)}
+    return {
+        name: [sys.executable, "-c", PAIR.format(bundle=bundle, calls=calls, batch=batch)]
+        for name, (calls, batch) in ways.items()
+    }
 
 
 def _row(runs: list[Measured]) -> dict[str, float]:
