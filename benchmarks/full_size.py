@@ -49,8 +49,9 @@ from vidrt import load_pipeline
 rng = np.random.default_rng(0)
 table = np.ones((384, 1024), np.float32)
 def arrays(batch):
+    timestep = np.full((batch, 1), 900, np.float32)
     return dict(latents=rng.standard_normal((batch, 384, 128), np.float32), rope_cos=table, rope_sin=table,
-                context=rng.standard_normal((batch, 30, 4096), np.float32), timestep=np.full((batch, 1), 900, np.float32))
+                context=rng.standard_normal((batch, 30, 4096), np.float32), timestep=timestep)
 with load_pipeline({bundle!r}, device="cpu") as pipeline:
     transformer = pipeline.components["transformer"]
     with transformer.held():

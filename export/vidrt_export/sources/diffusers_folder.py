@@ -18,6 +18,7 @@ from vidrt_reference.ltx_video.transformer import Transformer, TransformerParams
 from vidrt_reference.ltx_video.vae_decoder import VaeDecoder, injected_noise
 from vidrt_reference.ltx_video.vae_encoder import VaeEncoder
 from vidrt_reference.ltx_video.vae_params import VaeParams, compression
+from vidrt_reference.ltx_video.vae_plan import read_vae_params
 from vidrt_reference.text_encoder import TIED_NAMES, TextEncoder, TextEncoderParams
 
 from vidrt_export.part import Part
@@ -48,7 +49,7 @@ def read_diffusers_folder(folder: Path, version: str | None = None) -> Checkpoin
     transformer = TransformerParams.from_config(
         read_config(folder / "transformer", class_name="LTXVideoTransformer3DModel")
     )
-    vae = VaeParams.from_config(read_config(folder / "vae", class_name="AutoencoderKLLTXVideo"))
+    vae = read_vae_params(read_config(folder / "vae", class_name="AutoencoderKLLTXVideo"))
     text = TextEncoderParams.from_config(read_config(folder / "text_encoder"))
     _check_widths(transformer, vae, text)
     halves = split_vae(component_tensors(folder / "vae"))

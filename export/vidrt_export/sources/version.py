@@ -13,8 +13,10 @@ def fitting_versions(vae: VaeParams, layers: int, name: str) -> tuple[str, ...]:
     """The versions that a checkpoint may be, oldest first.
 
     The VAE's form and the transformer's depth decide; among what they leave, a name that says more narrows it down.
+    A depth that no version of the form has is no reason to refuse it.
     """
-    of_form = [v.name for v in VERSIONS.values() if _form(vae) == _form_of(v) and _fits_depth(v, layers)]
+    alike = [version for version in VERSIONS.values() if _form(vae) == _form_of(version)]
+    of_form = [version.name for version in alike if _fits_depth(version, layers)] or [v.name for v in alike]
     named = [version for version in of_form if _is_named(version, name)]
     return tuple(named or of_form)
 

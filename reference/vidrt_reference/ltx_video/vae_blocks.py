@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, cat, nn
 
 from vidrt_reference.layers import TimestepEmbedder
+from vidrt_reference.ltx_video.vae_forms import DownBlockType, Downsample
 from vidrt_reference.ltx_video.vae_layers import CausalConv3d, ResnetBlock
-from vidrt_reference.ltx_video.vae_plan import DownBlockType, Downsample
 from vidrt_reference.shapes import merge_axes, split_axis
 
 if TYPE_CHECKING:

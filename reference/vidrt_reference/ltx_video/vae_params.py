@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vidrt_reference.checkpoint.config import Config
-from vidrt_reference.ltx_video.vae_plan import DownBlockType, Downsample, down_blocks, up_blocks
+from vidrt_reference.ltx_video.vae_forms import DownBlockType, Downsample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +50,6 @@ class VaeParams:
     decoder_causal: bool = False
     spatial_compression_ratio: int | None = None
     temporal_compression_ratio: int | None = None
-
-    def __post_init__(self) -> None:
-        down_blocks(self)
-        up_blocks(self)
 
     @classmethod
     def from_config(cls, values: Mapping[str, object]) -> Self:

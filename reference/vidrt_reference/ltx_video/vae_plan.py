@@ -4,44 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.ltx_video.vae_forms import DownBlockType, Downsample
+from vidrt_reference.ltx_video.vae_params import VaeParams
 
 if TYPE_CHECKING:
-    from vidrt_reference.ltx_video.vae_params import VaeParams
+    from collections.abc import Mapping
 
 _UP_VOLUME = 8  # voxels that one becomes in an upsampler
-
-
-class DownBlockType(StrEnum):
-    """How an encoder block changes width: through a ResNet of its own, or in the downsampler (0.9.5 and later)."""
-
-    RESNET = "LTXVideoDownBlock3D"
-    DOWNSAMPLER = "LTXVideo095DownBlock3D"
-
-
-class Downsample(StrEnum):
-    """How an encoder block gets smaller: by a strided convolution, or by moving voxels to channels."""
-
-    CONV = "conv"
-    SPATIAL = "spatial"
-    TEMPORAL = "temporal"
-    SPATIOTEMPORAL = "spatiotemporal"
-
-    @property
-    def stride(self) -> tuple[int, int, int]:
-        """Frames, rows and columns that become one."""
-        return _STRIDES[self]
-
-
-_STRIDES = {
-    Downsample.CONV: (2, 2, 2),
-    Downsample.SPATIAL: (1, 2, 2),
-    Downsample.TEMPORAL: (2, 1, 1),
-    Downsample.SPATIOTEMPORAL: (2, 2, 2),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +38,18 @@ class UpBlockParams:
     residual: bool
     factor: int
     inject_noise: bool
+
+
+def read_vae_params(values: Mapping[str, object]) -> VaeParams:
+    """Read diffusers' config.json and see that its blocks fit each other.
+
+    Raises:
+        CheckpointError: a value is of the wrong type, not implemented, or at odds with another.
+    """
+    params = VaeParams.from_config(values)
+    down_blocks(params)
+    up_blocks(params)
+    return params
 
 
 def down_blocks(params: VaeParams) -> tuple[DownBlockParams, ...]:

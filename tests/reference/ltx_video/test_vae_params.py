@@ -10,6 +10,7 @@ from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.ltx_video.vae_decoder import VaeDecoder
 from vidrt_reference.ltx_video.vae_encoder import VaeEncoder
 from vidrt_reference.ltx_video.vae_params import VaeParams, compression
+from vidrt_reference.ltx_video.vae_plan import read_vae_params
 
 REAL = {
     "0.9.0": {},
@@ -107,5 +108,5 @@ def test_defaults_are_diffusers():
 def test_refuses_what_it_does_not_implement(change, told):
     """A value that is of the wrong type, not implemented, or at odds with another is refused in one sentence."""
     with pytest.raises(CheckpointError, match=told) as error:
-        VaeParams.from_config(change)
+        read_vae_params(change)
     assert "\n" not in str(error.value)
