@@ -88,6 +88,8 @@ def read_bundle(folder: Path) -> Bundle:
     content = read_json(path)
     _check_format(content, path)
     bundle = decode(Bundle, content, MANIFEST)
+    if empty := [name for name, group in bundle.engines.items() if not all(engine.files for engine in group)]:
+        raise BundleError(f"{path} names no files of its {empty[0]}; build the bundle again with build-engines.")
     for file in bundle.files():
         _check_file(folder, file)
     return bundle

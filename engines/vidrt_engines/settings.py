@@ -40,6 +40,7 @@ class LtxSettings:
         latents_mean, latents_std, scaling_factor: the statistics of the latents, one entry a channel.
         timestep_conditioning: whether the VAE's decoder takes a timestep and noise.
         injected_noise: for each noise map of the decoder its scale against the latents' rows and columns.
+        versions: the versions of LTX-Video that the files may be by their form; empty where that is not known.
         defaults: what a run takes where nothing is asked.
     """
 
@@ -54,4 +55,5 @@ class LtxSettings:
     scaling_factor: float = 1.0
     timestep_conditioning: bool = False
     injected_noise: tuple[int, ...] = ()
+    versions: tuple[str, ...] = ()
     defaults: Defaults = field(default_factory=Defaults)

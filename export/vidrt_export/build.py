@@ -1,15 +1,18 @@
 """Builds the engines of a plan into a bundle: atomically, one component after the other, only what changed."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_ir as ir
 from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import encode
 from vidrt_engines.manifest import FORMAT, Bundle, BundleFile, Engine, read_bundle, write_bundle
+from vidrt_engines.names import Component
 
 from vidrt_export.console import Console
 from vidrt_export.plan import Plan, Step, check_disk
@@ -49,14 +52,24 @@ def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> B
     try:
         clear_partial_folders(out)
         bundle = _begin(plan.checkpoint, out, note)
-        for number, step in enumerate(plan.steps, 1):
-            console.note(f"[{number}/{len(plan.steps)}] {step.part.component} {step.backend} {step.precision}")
+        begin = time.monotonic()
+        for number, step in enumerate(plan.steps):
+            left = _time_left(plan.steps, number, time.monotonic() - begin)
+            title = f"{step.part.component} {step.backend} {step.precision}"
+            console.note(f"[{number + 1}/{len(plan.steps)}] {title}{left}")
             bundle = _build_step(step, out, bundle, console)
     finally:
         if is_new and not any(out.rglob(GRAPH)):
             shutil.rmtree(out, ignore_errors=True)
     _remove_unused(out, bundle)
     return bundle
+
+
+def _time_left(steps: Sequence[Step], done: int, seconds: float) -> str:
+    """How long the rest will take at the pace so far; nothing before a step is done."""
+    finished = sum(step.work for step in steps[:done])
+    remaining = sum(step.work for step in steps[done:])
+    return f", about {seconds / finished * remaining:.0f} s left" if finished else ""
 
 
 def _begin(checkpoint: Checkpoint, out: Path, note: str | None) -> Bundle:
@@ -90,13 +103,23 @@ def _build_step(step: Step, out: Path, bundle: Bundle, console: Console) -> Bund
     key = _key(step)
     if (present := _up_to_date(step, key, bundle, console)) is not None:
         console.note("  up to date")
-        return bundle.with_engine(step.part.component, present)
+        return _added(bundle, step.part.component, present)
     started = time.monotonic()
     engine = _build_engine(step, key, out, console)
-    bundle = bundle.with_engine(step.part.component, engine)
+    bundle = _added(bundle, step.part.component, engine)
     write_bundle(out, bundle)
     console.note(f"  done in {time.monotonic() - started:.0f} s, {sum(f.bytes for f in engine.files) / 1e6:,.1f} MB")
     return bundle
+
+
+def _added(bundle: Bundle, component: Component, engine: Engine) -> Bundle:
+    """The bundle with an engine, and without the component's engines of other weights, which might be played instead."""
+    alike = tuple(
+        other
+        for other in bundle.engines.get(component, ())
+        if all(other.key.get(name) == engine.key[name] for name in ("architecture", "weights"))
+    )
+    return dataclasses.replace(bundle, engines={**bundle.engines, component: alike}).with_engine(component, engine)
 
 
 def _key(step: Step) -> dict[str, str]:

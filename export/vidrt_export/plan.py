@@ -15,6 +15,8 @@ from vidrt_export.writing.weights import common_precision, place
 # Tracing and optimising a graph holds the graph and PyTorch, never the weights: measured with 48 layers.
 TRACING_BYTES = 900 << 20
 MARGIN_BYTES = 64 << 20
+# How long a step takes before one has been seen: tracing, and the weights at a disk's pace. Only ratios count.
+TRACING_SECONDS, BYTES_A_SECOND = 6.0, 250e6
 MEGABYTE = 10**6
 
 
@@ -30,6 +32,11 @@ class Step:
     def disk_bytes(self) -> int:
         """The size of the engine's weights file."""
         return max((p.offset + p.nbytes for p in place(self.part.used(), self.precision).values()), default=0)
+
+    @property
+    def work(self) -> float:
+        """How much there is to do, in rough seconds."""
+        return TRACING_SECONDS + self.disk_bytes / BYTES_A_SECOND
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,18 +46,19 @@ def read_latents(path: Path) -> FloatArray:
     tensors = read_tensors(path)
     if LATENTS not in tensors:
         raise RequestError(f"{path} should hold {LATENTS}, and has {', '.join(tensors) or 'nothing'}.")
-    return _finite(tensors[LATENTS].astype(np.float32), LATENTS, path)
+    return _finite(tensors[LATENTS], LATENTS, path)
 
 
 def fit_latents(latents: FloatArray, grid: LatentGrid, batch: int, channels: int) -> FloatArray:
     """Packs latents that were given as a grid, and compares their shape with the request's.
 
     Returns:
-        Tokens (B, S, C).
+        Tokens (B, S, C), fp32.
 
     Raises:
         RequestError: the shape is another request's.
     """
+    latents = latents.astype(np.float32, copy=False)
     packed = (batch, grid.tokens, channels)
     whole = (batch, channels, grid.frames, grid.rows, grid.columns)
     if latents.shape == whole:
@@ -105,7 +106,7 @@ def _array(name: str, tensor: Mapping[str, object], path: Path) -> AnyArray:
 
 
 def _unmasked(tensors: Mapping[str, AnyArray], name: str, mask_name: str, path: Path) -> FloatArray:
-    embeddings = _finite(tensors[name].astype(np.float32), name, path)
+    embeddings = _finite(tensors[name], name, path)
     if embeddings.ndim != 3 or len(embeddings) != 1:  # noqa: PLR2004 - (1, L, D)
         raise RequestError(f"{name} in {path} should have the shape (1, tokens, width), not {embeddings.shape}.")
     mask = tensors.get(mask_name, np.ones(embeddings.shape[:2]))
@@ -116,7 +117,9 @@ def _unmasked(tensors: Mapping[str, AnyArray], name: str, mask_name: str, path: 
     return np.ascontiguousarray(embeddings[:, mask[0].astype(bool)])
 
 
-def _finite(values: FloatArray, name: str, path: Path) -> FloatArray:
+def _finite(stored: AnyArray, name: str, path: Path) -> FloatArray:
+    with np.errstate(over="ignore"):  # what fp32 cannot hold becomes infinite
+        values = stored.astype(np.float32)
     if not np.isfinite(values).all():
         raise RequestError(f"{name} in {path} has values that are infinite or no numbers.")
     return values

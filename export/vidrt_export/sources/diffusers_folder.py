@@ -24,7 +24,7 @@ from vidrt_reference.text_encoder import TIED_NAMES, TextEncoder, TextEncoderPar
 from vidrt_export.part import Part
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.sources.scheduler import scheduler_settings
-from vidrt_export.sources.version import chosen_version, fitting_versions
+from vidrt_export.sources.version import chosen_version, fitting_versions, versions_of_form
 from vidrt_export.tokenizer import find_tokenizer
 
 MODEL_INDEX = "model_index.json"
@@ -121,6 +121,7 @@ def _settings(
         scaling_factor=vae.scaling_factor,
         timestep_conditioning=vae.timestep_conditioning,
         injected_noise=injected_noise(vae),
+        versions=versions_of_form(vae, transformer.num_layers),
     )
 
 

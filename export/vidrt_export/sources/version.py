@@ -13,12 +13,19 @@ def fitting_versions(vae: VaeParams, layers: int, name: str) -> tuple[str, ...]:
     """The versions that a checkpoint may be, oldest first.
 
     The VAE's form and the transformer's depth decide; among what they leave, a name that says more narrows it down.
+    """
+    of_form = versions_of_form(vae, layers)
+    return tuple(version for version in of_form if _is_named(version, name)) or of_form
+
+
+def versions_of_form(vae: VaeParams, layers: int) -> tuple[str, ...]:
+    """The versions that were released with a VAE of this form and a transformer of this depth, oldest first.
+
     A depth that no version of the form has is no reason to refuse it.
     """
     alike = [version for version in VERSIONS.values() if _form(vae) == _form_of(version)]
-    of_form = [version.name for version in alike if _fits_depth(version, layers)] or [v.name for v in alike]
-    named = [version for version in of_form if _is_named(version, name)]
-    return tuple(named or of_form)
+    of_depth = tuple(version.name for version in alike if _fits_depth(version, layers))
+    return of_depth or tuple(version.name for version in alike)
 
 
 def chosen_version(asked: str | None, fitting: tuple[str, ...]) -> str:

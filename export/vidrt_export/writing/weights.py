@@ -12,7 +12,7 @@ from vidrt_engines.names import Precision
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.stored import StoredTensor
 
-PIECE = 1 << 24
+PIECE = 1 << 22
 PAGE, LINE = 4096, 64
 PAGED_FROM = 1 << 16
 

@@ -9,6 +9,7 @@ from vidrt_engines.places import DEFAULT_BUNDLE
 from vidrt_engines.versions import version_named
 
 from vidrt.cli.local_weights import bundle_of
+from vidrt.devices import parse_device
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
 from vidrt.output.paths import check_output_dir, check_output_file
@@ -32,8 +33,9 @@ def run_generation(options: Mapping[str, Any]) -> None:
     _check_places(options)
     progress = make_progress(quiet=options["quiet"])
     request = _request(options)
+    device = str(parse_device(_device(options)))
     bundle = _bundle(options, progress)
-    with load_pipeline(bundle, device=_device(options), backend=options["backend"], progress=progress) as pipeline:
+    with load_pipeline(bundle, device=device, backend=options["backend"], progress=progress) as pipeline:
         step = _denoised(pipeline, request, progress)
         if path := options["save_final_latents"]:
             write_latents(path, unpack(step.latents, step.grid), {"seed": str(step.run.seed)})
@@ -76,7 +78,7 @@ def _request(options: Mapping[str, Any]) -> Options:
 def _bundle(options: Mapping[str, Any], progress: Progress) -> str | Path:
     folder: Path | None = options["local_weights"]
     if folder is None:
-        return options["bundle"] or DEFAULT_BUNDLE
+        return DEFAULT_BUNDLE if options["bundle"] is None else str(options["bundle"])
     if options["bundle"] is not None:
         raise RequestError("Give a bundle or local weights, not both.")
     return bundle_of(folder, options["ltxv_version"], progress, quiet=options["quiet"])

@@ -10,7 +10,7 @@ from vidrt_engines.manifest import read_bundle
 from vidrt_engines.names import COMPONENTS
 from vidrt_engines.places import built_bundles
 
-from vidrt.errors import RequestError
+from vidrt.errors import EngineError, RequestError
 from vidrt.progress import Progress
 
 
@@ -20,7 +20,9 @@ def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: b
     The exporter runs as a command of its own, so PyTorch stays out of this process.
 
     Raises:
-        RequestError: the folder is not there, or `build-engines` refused it; it has said why.
+        RequestError: the folder is not there.
+        SystemExit: `build-engines` stopped and has said why; its status is handed on.
+        EngineError: `build-engines` was ended from outside.
     """
     if not source.is_dir():
         raise RequestError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")
@@ -50,5 +52,8 @@ def _build(source: Path, bundle: Path, version: str | None, *, quiet: bool) -> N
     command = [sys.executable, "-m", "vidrt_export", str(source), "--out", str(bundle)]
     command += ["--ltxv-version", version] if version else []
     command += ["--quiet"] if quiet else []
-    if subprocess.run(command, check=False).returncode:  # noqa: S603 - our own command, no shell
-        raise RequestError("build-engines did not build the bundle; the line above says why.")
+    status = subprocess.run(command, check=False).returncode  # noqa: S603 - our own command, no shell
+    if status < 0:
+        raise EngineError(f"build-engines was ended by signal {-status}; run the same command again to resume.")
+    if status:
+        raise SystemExit(status)

@@ -1,6 +1,7 @@
 """Entry point of the `vidrt` command."""
 
 import sys
+import traceback
 
 import click
 from vidrt_engines.errors import BundleError
@@ -12,7 +13,7 @@ from vidrt.output.errors import OutputError
 BAD_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vidrt")
 def commands() -> None:
     """Play video diffusion bundles without PyTorch."""
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def _stop(sentence: str, status: int) -> None:
-    if "--debug" in sys.argv and sys.exc_info()[0] is not None:
-        raise  # noqa: PLE0704 - called while an error is handled
+    if "--debug" in sys.argv:
+        traceback.print_exc()
     click.echo(f"vidrt: {sentence.rstrip('.')}.", err=True)
     sys.exit(status)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from vidrt.arrays import AnyArray
 from vidrt.sessions.component_engine import ComponentEngine
@@ -18,6 +19,10 @@ class EngineComponent:
         """Keeps the engine open until the context ends."""
         with self.engine.held():
             yield
+
+    def __call__(self, *args: Any, **kwargs: Any) -> AnyArray:
+        """Runs the component: each one says which arrays it takes and gives."""
+        raise NotImplementedError
 
     def run(self, **arrays: AnyArray) -> dict[str, AnyArray]:
         """Runs the engine: arrays named as the manifest names them, in and out.

@@ -6,7 +6,7 @@ from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import Bundle, bundle_path, read_bundle
 from vidrt_engines.names import COMPONENTS, Component
 from vidrt_engines.places import DEMO_PREFIX, demo_names, find_bundle
-from vidrt_engines.versions import version_named
+from vidrt_engines.versions import VERSIONS, version_named
 
 from vidrt.components.base import EngineComponent
 from vidrt.components.text_encoder import TextEncoder
@@ -51,6 +51,11 @@ def load_pipeline(
     """
     folder = _folder(bundle)
     manifest = read_bundle(folder)
+    if manifest.model_version not in VERSIONS:
+        raise BundleError(
+            f"{folder} is of LTX-Video {manifest.model_version}, which this vidrt does not know; "
+            f"upgrade with pip install -U vidrt."
+        )
     place = parse_device(device)
     components = {
         str(component): _component(component, manifest, folder, place, backend, keep_loaded=keep_loaded)

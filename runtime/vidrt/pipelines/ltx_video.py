@@ -79,7 +79,7 @@ class LtxVideoPipeline(Closing):
         before the transformer comes.
         """
         run = self.check(**options)
-        grid = latent_grid(self.bundle.settings, run.height, run.width, run.num_frames)
+        grid = self._grid(run)
         latents = self._given(options.get("latents"), run, grid)
         return self._denoise(run, grid, options.get("embeddings"), latents)
 
@@ -90,12 +90,17 @@ class LtxVideoPipeline(Closing):
             RequestError: what cannot be right.
         """
         given = {name: value for name, value in options.items() if name not in {"embeddings", "latents"}}
-        return settle(
+        embeddings = options.get("embeddings")
+        run = settle(
             Request(**given),  # type: ignore[arg-type]
             self.bundle.settings,
             self.bundle.model_version,
-            has_embeddings=options.get("embeddings") is not None,
+            has_embeddings=embeddings is not None,
         )
+        self._given(options.get("latents"), run, self._grid(run))
+        if embeddings is not None:
+            self._check_embeddings(embeddings, is_guided=self._is_guided(run))
+        return run
 
     def decode(self, step: DenoisingStep) -> list[Video]:
         """Decodes the latents of a step, the last or any before; the run's random streams stay as they are."""
@@ -119,13 +124,29 @@ class LtxVideoPipeline(Closing):
             return None
         return fit_latents(latents, grid, run.num_videos, self.bundle.settings.latent_channels)
 
+    def _grid(self, run: Run) -> LatentGrid:
+        return latent_grid(self.bundle.settings, run.height, run.width, run.num_frames)
+
+    def _sigmas(self, run: Run) -> FloatArray:
+        return schedule_sigmas(run.conventions.schedule, run.num_inference_steps, self._grid(run).tokens)
+
+    def _is_guided(self, run: Run) -> bool:
+        return any(run.conventions.guidance.at(float(sigma)) > 1 for sigma in self._sigmas(run)[:-1])
+
+    def _check_embeddings(self, embeddings: PromptEmbeddings, *, is_guided: bool) -> None:
+        if is_guided and embeddings.negative is None:
+            raise RequestError("Guidance needs negative_prompt_embeds too: give them, or a guidance scale of 1.")
+        context = next(spec for spec in self._transformer().engine.engine.inputs if spec.name == "context")
+        for values in (embeddings.positive, embeddings.negative):
+            if values is not None and (problem := context.mismatch(str(values.dtype), values.shape, {"batch": 1})):
+                raise RequestError(f"The embeddings do not fit this bundle: {problem}.")
+
     def _denoise(
         self, run: Run, grid: LatentGrid, embeddings: PromptEmbeddings | None, latents: FloatArray | None
     ) -> Iterator[DenoisingStep]:
-        rules = run.conventions
         generators = (TorchCpuGenerator(run.seed), TorchCpuGenerator(run.seed))
-        sigmas = schedule_sigmas(rules.schedule, run.num_inference_steps, grid.tokens)
-        contexts = self._contexts(run, sigmas, embeddings)
+        sigmas = self._sigmas(run)
+        contexts = self._contexts(run, embeddings)
         settings = self.bundle.settings
         if latents is None:
             latents = first_noise(run, grid, settings.latent_channels, generators[0])
@@ -140,7 +161,7 @@ class LtxVideoPipeline(Closing):
                     phase.close()  # the transformer is gone before the caller decodes
                 yield DenoisingStep(
                     index=index, total=total, sigma=float(following), latents=latents, run=run, grid=grid,
-                    generators=generators,
+                    generators=copy.deepcopy(generators),
                 )  # fmt: skip
 
     def _transformer(self) -> Transformer:
@@ -148,11 +169,9 @@ class LtxVideoPipeline(Closing):
         assert isinstance(transformer, Transformer)
         return transformer
 
-    def _contexts(self, run: Run, sigmas: FloatArray, embeddings: PromptEmbeddings | None) -> Contexts:
-        is_guided = any(run.conventions.guidance.at(float(sigma)) > 1 for sigma in sigmas[:-1])
+    def _contexts(self, run: Run, embeddings: PromptEmbeddings | None) -> Contexts:
+        is_guided = self._is_guided(run)
         if embeddings is not None:
-            if is_guided and embeddings.negative is None:
-                raise RequestError("Guidance needs negative_prompt_embeds too: give them, or a guidance scale of 1.")
             return Contexts(positive=embeddings.positive, negative=embeddings.negative if is_guided else None)
         encoder = self.components["text_encoder"]
         assert isinstance(encoder, TextEncoder)

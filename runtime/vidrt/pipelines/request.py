@@ -4,10 +4,11 @@ import dataclasses
 import math
 import secrets
 from dataclasses import dataclass
+from numbers import Integral
 
 from vidrt_engines.names import Compat
 from vidrt_engines.schedule import Sampler
-from vidrt_engines.settings import LtxSettings
+from vidrt_engines.settings import Defaults, LtxSettings
 from vidrt_engines.versions import version_named
 
 from vidrt.arrays import FloatArray
@@ -73,13 +74,15 @@ def settle(request: Request, settings: LtxSettings, model_version: str, *, has_e
         RequestError: what cannot be right, in one sentence.
     """
     compat = _compat(request.compat)
-    version = _version(request.ltxv_version or model_version)
+    version = _version(request.ltxv_version or model_version, settings)
     rules = conventions(compat, settings, version_named(version))
     defaults = settings.defaults
+    if has_embeddings:
+        rules, defaults = _without_prompts(request, rules, defaults)
     steps = _steps(request.num_inference_steps, defaults.num_inference_steps, rules, version)
     negative = request.negative_prompt if request.negative_prompt is not None else rules.negative_prompt
     return Run(
-        prompt=_prompt(request.prompt if request.prompt is not None else defaults.prompt, has_embeddings),
+        prompt=_prompt(request.prompt if request.prompt is not None else defaults.prompt),
         negative_prompt=negative,
         height=_side("height", request.height, defaults.height, settings.spatial_compression),
         width=_side("width", request.width, defaults.width, settings.spatial_compression),
@@ -100,17 +103,27 @@ def _compat(name: str) -> Compat:
     return Compat(name)
 
 
-def _version(name: str) -> str:
+def _version(name: str, settings: LtxSettings) -> str:
     try:
-        return version_named(name).name
+        version_named(name)
     except ValueError as error:
         raise RequestError(str(error)) from error
+    if settings.versions and name not in settings.versions:
+        raise RequestError(f"The bundle's files are those of {' or '.join(settings.versions)}, not of {name}.")
+    return name
 
 
-def _prompt(prompt: str | None, has_embeddings: bool) -> str:
-    if prompt is None and not has_embeddings:
+def _without_prompts(request: Request, rules: Conventions, defaults: Defaults) -> tuple[Conventions, Defaults]:
+    """Where embeddings are given there are no prompts, neither asked for nor by default."""
+    if request.prompt is not None or request.negative_prompt is not None:
+        raise RequestError("Give prompts or embeddings, not both.")
+    return dataclasses.replace(rules, negative_prompt=""), dataclasses.replace(defaults, prompt="")
+
+
+def _prompt(prompt: str | None) -> str:
+    if prompt is None:
         raise RequestError("A prompt is needed: this bundle has none of its own.")
-    return prompt or ""
+    return prompt
 
 
 def _side(name: str, asked: int | None, default: int, unit: int) -> int:
@@ -140,11 +153,12 @@ def _steps(asked: int | None, default: int | None, rules: Conventions, version: 
         sigmas = ", ".join(f"{sigma:g}" for sigma in schedule.sigmas)
         raise RequestError(f"LTX-Video {version} has a fixed list of sigmas ({sigmas}): leave the number of steps out.")
     least = schedule.skip_first + schedule.skip_last + 1
-    if _count("number of steps", asked) < least:
+    steps = _count("number of steps", asked)
+    if steps < least:
         raise RequestError(
             f"LTX-Video {version} skips {least - 1} steps, so the number of steps should be {least} or more."
         )
-    return asked
+    return steps
 
 
 def _with_guidance(rules: Conventions, scale: float | None) -> Conventions:
@@ -162,14 +176,19 @@ def _positive(name: str, value: float) -> float:
 
 
 def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not _is_whole(value) or value < 1:
         raise RequestError(f"The {name} should be a whole number from 1 up, not {value}.")
-    return value
+    return int(value)
 
 
 def _seed(seed: int | None) -> int:
     if seed is None:
         return secrets.randbelow(1 << 32)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
+    if not _is_whole(seed) or not 0 <= seed < SEED_LIMIT:
         raise RequestError(f"The seed should be a whole number from 0 to 2**64 - 1, not {seed}.")
-    return seed
+    return int(seed)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number, numpy's included; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
