@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vidrt_engines.manifest import BundleFile
+from vidrt_engines.manifest import MANIFEST, BundleFile
 
 PARTIAL = ".partial-"
-PIECE = 1 << 24
 
 
 @contextmanager
@@ -28,6 +27,8 @@ def clear_partial_folders(bundle: Path) -> None:
     """Removes what builds that were killed have left."""
     for folder in bundle.glob(f"{PARTIAL}*"):
         shutil.rmtree(folder, ignore_errors=True)
+    for manifest in bundle.glob(f".{MANIFEST}.*"):
+        manifest.unlink()
 
 
 def move_into_place(folder: Path, target: Path) -> None:

@@ -106,4 +106,5 @@ def _gaps(name: str) -> str:
     """What the official code does for a version and this does not."""
     version = version_named(name)
     gaps = ["spatio-temporal guidance"] * (version.stg_scale > 0) + ["a second pass"] * (version.passes > 1)
-    return f"The official code runs {name} with {' and '.join(gaps)} too; neither is done here." if gaps else ""
+    missing = "neither is" if len(gaps) > 1 else "that is not"
+    return f"The official code runs {name} with {' and '.join(gaps)} too; {missing} done here." if gaps else ""

@@ -1,0 +1,115 @@
+"""The embedded bundle at its smallest, and settings of any kind."""
+
+import contextlib
+import json
+import shutil
+
+import pytest
+from vidrt.pipelines.load import load_pipeline
+from vidrt.sessions import component_engine
+from vidrt_engines.places import DEFAULT_BUNDLE, find_bundle
+from vidrt_engines.settings import LtxSettings, SchedulerSettings
+
+
+@pytest.fixture
+def make_settings():
+    """Settings of a bundle without its engines: two latent channels, all else LTX-Video's."""
+
+    def make(**changes):
+        values = {
+            "pipeline_class": "LTXPipeline",
+            "scheduler": SchedulerSettings(),
+            "latent_channels": 2,
+            "spatial_compression": 32,
+            "temporal_compression": 8,
+            "rope_width": 32,
+            "latents_mean": (0.5, -0.25),
+            "latents_std": (1.5, 0.1),
+        }
+        return LtxSettings(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def small():
+    """The options of a run that takes no time: 8 latent tokens, 3 steps."""
+    return {"height": 64, "width": 64, "num_frames": 9, "num_inference_steps": 3, "seed": 7}
+
+
+@pytest.fixture
+def demo():
+    """The embedded bundle's pipeline."""
+    with load_pipeline(DEFAULT_BUNDLE, device="cpu") as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def demo_copy(tmp_path):
+    """A copy of the embedded bundle that a test may damage."""
+    return shutil.copytree(find_bundle(DEFAULT_BUNDLE), tmp_path / "bundle")
+
+
+@pytest.fixture
+def any_version(demo_copy):
+    """A copy of the embedded bundle that does not say which versions its files may be."""
+    path = demo_copy / "bundle.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["settings"].pop("versions")
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return demo_copy
+
+
+class Notes:
+    """Progress that remembers what it was told."""
+
+    def __init__(self):
+        self.lines, self.steps = [], 0
+
+    @contextlib.contextmanager
+    def task(self, name, *, total, unit="step"):
+        self.lines.append(f"{name}: {total} {unit}")
+        yield self
+
+    def advance(self, count=1):
+        self.steps += count
+
+    def note(self, line):
+        self.lines.append(line)
+
+
+@pytest.fixture
+def notes():
+    return Notes()
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Every engine that is opened or closed from here on, in order, as ("open", "text encoder")."""
+    events = []
+
+    class Watched(component_engine.OnnxruntimeSession):
+        def __init__(self, path, engine, device, what):
+            super().__init__(path, engine, device, what)
+            events.append(("open", what))
+
+        def close(self):
+            super().close()
+            events.append(("close", self._what))
+
+    monkeypatch.setattr(component_engine, "OnnxruntimeSession", Watched)
+    return events
+
+
+@pytest.fixture
+def sentence():
+    """Checks that an error is one sentence, and gives it."""
+
+    def check(error):
+        text = str(getattr(error, "value", error))
+        assert "\n" not in text
+        assert text.endswith(".")
+        assert len(text) > 20
+        return text
+
+    return check

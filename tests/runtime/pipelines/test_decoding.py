@@ -1,0 +1,121 @@
+"""Decoding noise: which generator, before or after de-normalising, with a decoder that shows what it was given."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from vidrt.noise.torch_cpu import TorchCpuGenerator
+from vidrt.pipelines.conventions import conventions
+from vidrt.pipelines.decoding import decode_latents
+from vidrt_engines.names import Compat
+from vidrt_engines.versions import version_named
+
+SHAPE = (2, 2, 3, 2, 4)
+
+
+class Decoder:
+    """Keeps what it is given; its frames are grey."""
+
+    def __init__(self, scales=()):
+        self.calls, self.scales, self.is_held = [], scales, False
+
+    def noise_shapes(self, rows, columns):
+        return [(rows * scale, columns * scale) for scale in self.scales]
+
+    @contextlib.contextmanager
+    def held(self):
+        self.is_held = True
+        yield
+        self.is_held = False
+
+    def __call__(self, latents, timestep=None, noise=None):
+        assert self.is_held
+        self.calls.append((latents, timestep, noise))
+        return np.zeros((1, 3, 17, 64, 128), np.float32)
+
+    @property
+    def latents(self):
+        return np.concatenate([call[0] for call in self.calls])
+
+
+@pytest.fixture
+def latents():
+    return np.random.default_rng(5).standard_normal(SHAPE, np.float32)
+
+
+def decode(decoder, latents, settings, compat, *, seeds=(3, 4)):
+    rules = conventions(Compat(compat), settings, version_named("0.9.1"))
+    return decode_latents(latents, decoder, settings, rules, tuple(TorchCpuGenerator(seed) for seed in seeds))
+
+
+def denormalised(latents, settings):
+    mean, std = (torch.tensor(v).reshape(1, -1, 1, 1, 1) for v in (settings.latents_mean, settings.latents_std))
+    return latents * std / settings.scaling_factor + mean
+
+
+def drawn(seed, *shapes):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+def test_officially_noise_goes_onto_normalised_latents(latents, make_settings):
+    """The official order: noise of the second generator on normalised latents by 0.025, then de-normalise."""
+    settings, decoder = make_settings(timestep_conditioning=True, scaling_factor=0.9), Decoder()
+    decode(decoder, latents, settings, "official")
+    (noise,) = drawn(4, SHAPE)
+    expected = denormalised(torch.from_numpy(latents) * (1 - 0.025) + noise * 0.025, settings)
+    assert np.abs(decoder.latents - expected.numpy()).max() <= 1e-5
+    assert [call[1] for call in decoder.calls] == [0.05, 0.05]
+
+
+def test_with_diffusers_noise_goes_onto_denormalised_latents(latents, make_settings):
+    """The order of diffusers: de-normalise, then noise of the run's own generator by 0.025."""
+    settings, decoder = make_settings(timestep_conditioning=True, scaling_factor=0.9), Decoder()
+    decode(decoder, latents, settings, "diffusers")
+    (noise,) = drawn(3, SHAPE)
+    expected = (1 - 0.025) * denormalised(torch.from_numpy(latents), settings) + 0.025 * noise
+    assert np.abs(decoder.latents - expected.numpy()).max() <= 1e-5
+    assert [call[1] for call in decoder.calls] == [0.05, 0.05]
+
+
+@pytest.mark.parametrize("compat", Compat)
+def test_a_vae_without_a_timestep_gets_no_noise(latents, make_settings, compat):
+    """Where the VAE is not conditioned there is no noise and no timestep, and no random number is drawn."""
+    settings, decoder = make_settings(), Decoder()
+    rules = conventions(compat, settings, version_named("0.9.0"))
+    generators = TorchCpuGenerator(3), TorchCpuGenerator(4)
+    decode_latents(latents, decoder, settings, rules, generators)
+    assert np.abs(decoder.latents - denormalised(torch.from_numpy(latents), settings).numpy()).max() <= 1e-6
+    assert [call[1:] for call in decoder.calls] == [(None, []), (None, [])]
+    assert np.array_equal(generators[0].normal((20,)), TorchCpuGenerator(3).normal((20,)))
+
+
+@pytest.mark.parametrize("compat", Compat)
+def test_injected_noise_comes_from_the_second_generator(latents, make_settings, compat):
+    """Maps are drawn in their order from what stands for torch's global generator, after official decoding noise."""
+    settings, decoder = make_settings(timestep_conditioning=True, injected_noise=(1, 1, 4)), Decoder((1, 1, 4))
+    decode(decoder, latents, settings, compat)
+    shapes = [(2, 4), (2, 4), (8, 16)]
+    expected = drawn(4, SHAPE, *shapes)[1:] if compat is Compat.OFFICIAL else drawn(4, *shapes)
+    for _, _, maps in decoder.calls:
+        assert [noise.shape for noise in maps] == shapes
+        assert all(np.abs(a - b.numpy()).max() <= 1e-6 for a, b in zip(maps, expected, strict=True))
+
+
+def test_videos_are_decoded_one_by_one(latents, make_settings):
+    """Memory holds one video at a time; the decoder stays open for all and is let go at the end."""
+    decoder = Decoder()
+    frames = decode(decoder, latents, make_settings(), "official")
+    assert [call[0].shape for call in decoder.calls] == [(1, *SHAPE[1:])] * 2
+    assert [clip.shape for clip in frames] == [(17, 64, 128, 3)] * 2
+    assert all((clip == 128).all() for clip in frames)
+    assert not decoder.is_held
+
+
+def test_noise_changes_what_is_decoded(latents, make_settings):
+    """The two conventions differ, so that neither test above can pass for the other."""
+    settings, official, diffusers = make_settings(timestep_conditioning=True), Decoder(), Decoder()
+    decode(official, latents, settings, "official", seeds=(3, 3))
+    decode(diffusers, latents, settings, "diffusers", seeds=(3, 3))
+    assert np.abs(official.latents - diffusers.latents).max() > 1e-2

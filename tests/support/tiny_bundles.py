@@ -1,0 +1,67 @@
+"""Bundles built from tiny checkpoints as `build-engines` builds them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidrt_engines.manifest import Bundle, Engine
+
+COMPONENTS = ("text_encoder", "transformer", "vae_encoder", "vae_decoder")
+
+
+def build(source: Path, out: Path, *, precision: str | None = None, components: tuple[str, ...] = ()) -> Bundle:
+    """Build a diffusers folder into a bundle, without a word."""
+    from vidrt_engines.names import Backend, Component, Precision
+    from vidrt_export.build import build as build_plan
+    from vidrt_export.console import Console
+    from vidrt_export.plan import make_plan
+    from vidrt_export.sources.diffusers_folder import read_diffusers_folder
+
+    plan = make_plan(
+        read_diffusers_folder(source),
+        precision=Precision(precision) if precision else None,
+        components=[Component(name) for name in components],
+        backends=[Backend.ONNXRUNTIME],
+    )
+    return build_plan(plan, out, Console(quiet=True))
+
+
+def engine_of(bundle: Path, component: str, precision: str | None = None) -> Engine:
+    """Return a component's engine of one precision, or its only one."""
+    from vidrt_engines.manifest import read_bundle
+    from vidrt_engines.names import Component
+
+    engines = [
+        engine
+        for engine in read_bundle(bundle).engines[Component(component)]
+        if precision is None or engine.precision == precision
+    ]
+    assert len(engines) == 1
+    return engines[0]
+
+
+def graph_path(bundle: Path, component: str, precision: str | None = None) -> Path:
+    """Return the graph of a component's engine."""
+    return bundle / engine_of(bundle, component, precision).files[0].path
+
+
+def open_graph(path: Path) -> Any:
+    """Open a graph in onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the hash of every file below a folder, by its path."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
