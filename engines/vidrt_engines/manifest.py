@@ -66,9 +66,16 @@ class Bundle:
     note: str | None = None
 
     def with_engine(self, component: Component, engine: Engine) -> "Bundle":
-        """The same bundle with an engine added, in the place of one of the same backend and precision."""
-        others = (e for e in self.engines.get(component, ()) if (e.backend, e.precision) != _slot(engine))
-        return dataclasses.replace(self, engines={**self.engines, component: (*others, engine)})
+        """The same bundle with an engine: in the place of one of its backend and precision, else before the others.
+
+        A run takes the first, which so is the last that was asked for in a new precision.
+        """
+        there = self.engines.get(component, ())
+        if _slot(engine) in map(_slot, there):
+            group = tuple(engine if _slot(other) == _slot(engine) else other for other in there)
+        else:
+            group = (engine, *there)
+        return dataclasses.replace(self, engines={**self.engines, component: group})
 
     def files(self) -> list[BundleFile]:
         """Every file that belongs to the bundle, but bundle.json itself."""

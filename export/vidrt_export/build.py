@@ -13,6 +13,8 @@ from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import encode
 from vidrt_engines.manifest import FORMAT, Bundle, BundleFile, Engine, read_bundle, write_bundle
 from vidrt_engines.names import Component
+from vidrt_engines.settings import Defaults
+from vidrt_reference.checkpoint.errors import CheckpointError
 
 from vidrt_export.console import Console
 from vidrt_export.plan import Plan, Step, check_disk
@@ -47,6 +49,7 @@ def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> B
         CheckpointError: the weights cannot be kept in the precision asked for, or changed while they were read.
     """
     check_disk(plan, out)
+    _check_same_checkpoint(plan, out)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -63,6 +66,19 @@ def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> B
             shutil.rmtree(out, ignore_errors=True)
     _remove_unused(out, bundle)
     return bundle
+
+
+def _check_same_checkpoint(plan: Plan, out: Path) -> None:
+    """A build of some components may not leave others of another checkpoint beside them, under its settings."""
+    previous, built = _previous(out), {step.part.component for step in plan.steps}
+    if previous is None or previous.engines.keys() <= built:
+        return
+    ours, theirs = (dataclasses.replace(s, defaults=Defaults()) for s in (plan.checkpoint.settings, previous.settings))
+    if ours != theirs:
+        raise CheckpointError(
+            f"{out} holds a bundle with other settings than this checkpoint's: "
+            f"build all components, or into another --out."
+        )
 
 
 def _time_left(steps: Sequence[Step], done: int, seconds: float) -> str:
@@ -113,7 +129,7 @@ def _build_step(step: Step, out: Path, bundle: Bundle, console: Console) -> Bund
 
 
 def _added(bundle: Bundle, component: Component, engine: Engine) -> Bundle:
-    """The bundle with an engine, and without the component's engines of other weights, which might be played instead."""
+    """The bundle with an engine, and without the component's engines of other weights: one might be played instead."""
     alike = tuple(
         other
         for other in bundle.engines.get(component, ())

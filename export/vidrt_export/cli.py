@@ -81,12 +81,14 @@ def _run(
     from vidrt_export.build import build
     from vidrt_export.console import Console
     from vidrt_export.plan import check_disk, make_plan
-    from vidrt_export.sources.diffusers_folder import read_diffusers_folder
+    from vidrt_export.sources.diffusers_folder import MODEL_INDEX, read_diffusers_folder
 
     if not source.is_dir():
         raise CheckpointError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")
     if out.exists() and not out.is_dir():
         raise CheckpointError(f"{out} is a file: give a folder to --out.")
+    if (out / MODEL_INDEX).exists():  # its folders bear the same names, and would be replaced
+        raise CheckpointError(f"{out} is a checkpoint: give another folder to --out.")
     console = Console(quiet=quiet)
     checkpoint = read_diffusers_folder(source, version)
     if version is None and len(checkpoint.versions) > 1:

@@ -83,6 +83,7 @@ BAD_REQUESTS = {
     "no source": (["{tmp}/nothing", "--out", "{tmp}/out"], "nothing is no folder"),
     "a source that is a file": (["{source}/model_index.json", "--out", "{tmp}/out"], "is no folder"),
     "out is a file": (["{source}", "--out", "{source}/model_index.json"], "is a file: give a folder to --out"),
+    "out is the checkpoint": (["{source}", "--out", "{source}"], "is a checkpoint: give another folder to --out"),
     "no out": (["{source}"], "'--out'"),
     "an unknown version": (["{source}", "--out", "{tmp}/out", "--ltxv-version", "1.0"], "known: 0.9.0, 0.9.1"),
     "another version": (["{source}", "--out", "{tmp}/out", "--ltxv-version", "0.9.5"], "those of 0.9.0, not of 0.9.5"),

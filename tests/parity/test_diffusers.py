@@ -15,14 +15,14 @@ CLIP = {"height": 64, "width": 96, "num_frames": 9}
 STEPS = 3
 LATENTS = 1e-5  # relative L2 of what is left after the last step
 PROMPT = "a red bird flies over the dark sea"
-WORDS = "snow wind red dog by the lake ".split()
+WORDS = ("snow", "wind", "red", "dog", "by", "the", "lake")
 
 each_pipeline = pytest.mark.parametrize(("form", "name"), PIPELINES)
 
 
 @pytest.fixture
 def agree(oracles, pipelines):
-    """A function of form, class and request that compares frames and latents, and returns the frames (B, F, H, W, 3)."""
+    """A function of form, class and request: it compares frames and latents and returns the frames (B, F, H, W, 3)."""
 
     def compare(form, name, **options):
         options = {"seed": 7, "num_inference_steps": STEPS, "guidance_scale": 1.0, **CLIP, **options}
@@ -82,7 +82,7 @@ def test_every_seed_is_diffusers(agree, oracles, form, name, seed):
 @each_pipeline
 @pytest.mark.parametrize("excess", [None, -1, 0, 1, 40])
 def test_prompts_of_any_length_are_diffusers(agree, oracles, form, name, excess):
-    """A prompt of its end token alone, one as long as the limit, and longer ones that are cut, as diffusers cuts them."""
+    """A prompt of the end token alone, prompts about as long as the limit, and longer ones, cut as diffusers cuts."""
     oracle = oracles(form, name)
     prompt = "" if excess is None else prompt_of(oracle, LIMITS[name] + excess)
     got = agree(form, name, prompt=prompt, guidance_scale=3.0)

@@ -23,24 +23,29 @@ from vidrt_export.plan import make_plan
 from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 from vidrt_reference.checkpoint.stored import read_header
 
-# of the large one: two weights of 110 MB and twenty of 4 MB
-LARGE, NARROW, TALL, DEPTH = 5000, 1000, 27_500, 20
+# of the large one: twenty weights of 4 MB and one of 220 MB
+LARGE, NARROW, TALL, DEPTH = 5000, 1000, 55_000, 20
 SMALL = 40
 
 
 class Module(nn.Module):
-    """One large layer and many smaller ones."""
+    """Many layers and a much larger one."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        narrow, tall = width * NARROW // LARGE, width * TALL // LARGE
-        self.up, self.down = nn.Linear(narrow, tall, bias=False), nn.Linear(tall, narrow)
+        narrow, tall = widths(width)
         self.layers = nn.Sequential(*(nn.Linear(narrow, narrow) for _ in range(DEPTH)))
+        self.last = nn.Linear(narrow, tall)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """(B, D) to (B, D)."""
-        result: Tensor = self.layers(self.down(self.up(latents)))
+        """(B, narrow) to (B, tall)."""
+        result: Tensor = self.last(self.layers(latents))
         return result
+
+
+def widths(width: int) -> tuple[int, int]:
+    """Return how wide the many and the last layer are."""
+    return width * NARROW // LARGE, width * TALL // LARGE
 
 
 def part(folder: Path, width: int) -> Part:
@@ -56,8 +61,9 @@ def part(folder: Path, width: int) -> Part:
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     with path.open("r+b") as file:
         file.truncate(8 + len(header) + end)
-    spec = partial(TensorSpec, dtype="float32", axes=("batch", str(width * NARROW // LARGE)))
-    signature = Signature(inputs=(spec(name="latents"),), outputs=(spec(name="velocity"),))
+    narrow, tall = (("batch", str(size)) for size in widths(width))
+    spec = partial(TensorSpec, dtype="float32")
+    signature = Signature(inputs=(spec(name="latents", axes=narrow),), outputs=(spec(name="velocity", axes=tall),))
     return Part(
         component=Component.TRANSFORMER, signature=signature, config={"width": width}, make=partial(Module, width),
         tensors=read_header(path), sizes={"batch": 2},

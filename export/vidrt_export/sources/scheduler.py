@@ -20,23 +20,33 @@ def scheduler_settings(config: Mapping[str, object]) -> SchedulerSettings:
         CheckpointError: another class, an option that is not supported, or a value that is no number.
     """
     _refuse_others(config)
-    dynamic = config.get("use_dynamic_shifting", False) is True
+    dynamic = _flag(config, "use_dynamic_shifting")
     terminal = config.get("shift_terminal")
     return SchedulerSettings(
         shift=_shift(config) if dynamic else None,
         static_shift=_number(config, "shift", 1.0),
         terminal=None if terminal is None else _number(config, "shift_terminal", 0.0) or None,
-        stochastic=config.get("stochastic_sampling", False) is True,
+        stochastic=_flag(config, "stochastic_sampling"),
     )
 
 
+def _flag(config: Mapping[str, object], key: str) -> bool:
+    value = config.get(key, False)
+    if not isinstance(value, bool):
+        raise CheckpointError(f"{key} in scheduler_config.json should be true or false, not {value!r}.")
+    return value
+
+
 def _shift(config: Mapping[str, object]) -> Shift:
-    return Shift(
+    shift = Shift(
         base=_number(config, "base_shift", 0.5),
         maximum=_number(config, "max_shift", 1.15),
         base_tokens=int(_number(config, "base_image_seq_len", 256)),
         max_tokens=int(_number(config, "max_image_seq_len", 4096)),
     )
+    if shift.base_tokens >= shift.max_tokens:
+        raise CheckpointError("base_image_seq_len in scheduler_config.json should be below max_image_seq_len.")
+    return shift
 
 
 def _refuse_others(config: Mapping[str, object]) -> None:

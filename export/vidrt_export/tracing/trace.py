@@ -35,7 +35,7 @@ def trace(make: Callable[[], nn.Module], signature: Signature, sizes: Mapping[st
     Args:
         make: builds the module; called where tensors have shapes and no memory.
         signature: names, types and axes of what goes in and out; `noise_0` … are given to the module as one tuple.
-        sizes: for each named axis a size to trace with; the result does not depend on it.
+        sizes: for each named axis a size above 1 to trace with; the result does not depend on it.
 
     Returns:
         A graph whose initialisers bear the module's parameter names and have no values.

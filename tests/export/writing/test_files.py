@@ -9,9 +9,14 @@ from vidrt_export.writing.files import PARTIAL, clear_partial_folders, described
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_failure_leaves_no_folder(tmp_path, error):
     """Whatever stops the work, the unfinished folder is gone."""
-    with pytest.raises(error), partial_folder(tmp_path, "x") as folder:
-        (folder / "file").write_text("half")
-        raise error
+
+    def work():
+        with partial_folder(tmp_path, "x") as folder:
+            (folder / "file").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        work()
     assert not list(tmp_path.iterdir())
 
 
