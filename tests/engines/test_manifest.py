@@ -49,12 +49,14 @@ def test_the_embedded_bundle_is_whole():
 
 
 def test_an_engine_takes_the_place_of_its_like_only(bundle, make_engine):
-    """A new engine replaces the one of its backend and precision, and stands beside any other."""
+    """A new engine takes the place of the one of its backend and precision, and else stands before the others."""
     again = make_engine("text_encoder/again.onnx")
     wider = make_engine("text_encoder/wider.onnx", precision=Precision.FP32)
     assert bundle.with_engine(Component.TEXT_ENCODER, again).engines == {"text_encoder": (again,)}
-    both = bundle.with_engine(Component.TEXT_ENCODER, wider).engines["text_encoder"]
-    assert [engine.precision for engine in both] == ["fp16", "fp32"]
+    both = bundle.with_engine(Component.TEXT_ENCODER, wider)
+    assert both.engines["text_encoder"][0] == wider
+    assert [engine.precision for engine in both.engines["text_encoder"]] == ["fp32", "fp16"]
+    assert both.with_engine(Component.TEXT_ENCODER, again).engines["text_encoder"] == (wider, again)
     assert set(bundle.with_engine(Component.TRANSFORMER, again).engines) == {"text_encoder", "transformer"}
 
 

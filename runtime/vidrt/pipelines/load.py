@@ -51,11 +51,7 @@ def load_pipeline(
     """
     folder = _folder(bundle)
     manifest = read_bundle(folder)
-    if manifest.model_version not in VERSIONS:
-        raise BundleError(
-            f"{folder} is of LTX-Video {manifest.model_version}, which this vidrt does not know; "
-            f"upgrade with pip install -U vidrt."
-        )
+    _check(manifest, folder)
     place = parse_device(device)
     components = {
         str(component): _component(component, manifest, folder, place, backend, keep_loaded=keep_loaded)
@@ -63,6 +59,22 @@ def load_pipeline(
         if component in manifest.engines or component not in _OPTIONAL
     }
     return LtxVideoPipeline(manifest, components, _tokenizer(manifest, folder), progress or SilentProgress())
+
+
+def _check(bundle: Bundle, folder: Path) -> None:
+    """Finds what a manifest may say and a run cannot do."""
+    if bundle.model_version not in VERSIONS:
+        raise BundleError(
+            f"{folder} is of LTX-Video {bundle.model_version}, which this vidrt does not know; "
+            f"upgrade with pip install -U vidrt."
+        )
+    settings = bundle.settings
+    counts = {settings.latent_channels, len(settings.latents_mean), len(settings.latents_std)}
+    if len(counts) > 1:
+        raise BundleError(
+            f"{folder} should have latent statistics for {settings.latent_channels} channels; "
+            f"build the bundle again with build-engines."
+        )
 
 
 def _folder(bundle: str | Path) -> Path:

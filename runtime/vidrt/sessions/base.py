@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+import numpy as np
 from vidrt_engines.manifest import Engine
 from vidrt_engines.tensors import check_arrays
 
 from vidrt.arrays import AnyArray
-from vidrt.errors import RequestError
+from vidrt.errors import EngineError, RequestError
 
 
 class Session(Protocol):
@@ -33,3 +34,16 @@ def check_inputs(engine: Engine, arrays: Mapping[str, AnyArray], what: str) -> N
     described = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
     if problem := check_arrays(engine.inputs, described):
         raise RequestError(f"The {what} got inputs that do not fit it: {problem}.")
+
+
+def check_outputs(arrays: Mapping[str, AnyArray], what: str) -> None:
+    """Stops a run whose values are lost, before they become black frames.
+
+    Raises:
+        EngineError: a value that is infinite or no number.
+    """
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise EngineError(
+                f"The {what} gave infinite values or no numbers as '{name}'; build it with --precision fp32."
+            )

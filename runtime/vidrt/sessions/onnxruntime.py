@@ -11,7 +11,7 @@ from vidrt.arrays import AnyArray
 from vidrt.closing import Closing
 from vidrt.devices import Device
 from vidrt.errors import DeviceError, EngineError, MissingExtraError
-from vidrt.sessions.base import check_inputs
+from vidrt.sessions.base import check_inputs, check_outputs
 
 ERRORS_ONLY = 3
 # Weights stay in their file, mapped, instead of being widened, transposed and packed into memory when a graph opens.
@@ -38,7 +38,7 @@ class OnnxruntimeSession(Closing):
 
         Raises:
             RequestError: the arrays do not fit the manifest.
-            EngineError: the graph failed.
+            EngineError: the graph failed, or gave values that are no numbers.
         """
         check_inputs(self._engine, arrays, self._what)
         names = [spec.name for spec in self._engine.outputs]
@@ -46,7 +46,9 @@ class OnnxruntimeSession(Closing):
             results = self._session.run(names, dict(arrays))
         except Exception as error:  # onnxruntime's own exceptions share no base
             raise EngineError(f"The {self._what} failed: {_first_line(error)}.") from error
-        return dict(zip(names, results, strict=True))
+        arrays = dict(zip(names, results, strict=True))
+        check_outputs(arrays, self._what)
+        return arrays
 
     def close(self) -> None:
         """Releases the graph and its memory."""

@@ -182,6 +182,17 @@ def test_a_damaged_engine_fails_on_the_way(generate, demo_copy):
     assert not Path("output").exists()
 
 
+def test_lost_values_fail_on_the_way(generate, demo_copy):
+    """Weights that are no numbers are status 1 and one line, and never a black video."""
+    (weights,) = demo_copy.glob("transformer/*/model.weights")
+    weights.write_bytes(b"\x00\x7e" * (weights.stat().st_size // 2))  # NaN in fp16
+    ended = generate("--bundle", demo_copy, "--quiet")
+    assert (ended.status, ended.out) == (1, "")
+    (line,) = ended.err.splitlines()
+    assert "The transformer gave infinite values or no numbers" in line
+    assert not Path("output").exists()
+
+
 def test_debug_shows_where_it_failed(generate, demo_copy):
     """With --debug a failure on the way keeps its status and shows the traceback."""
     (graph,) = demo_copy.glob("transformer/*/model.onnx")

@@ -76,6 +76,14 @@ def test_a_version_of_the_future_says_so(edited, sentence):
     assert "LTX-Video 1.0, which this vidrt does not know; upgrade with pip install -U vidrt." in sentence(error)
 
 
+@pytest.mark.parametrize("name", ["latents_mean", "latents_std"])
+def test_latent_statistics_for_other_channels_are_refused(edited, name, sentence):
+    """Means or deviations for more or fewer channels than the latents have are a damaged manifest."""
+    with pytest.raises(BundleError) as error:
+        load_pipeline(edited(lambda content: content["settings"][name].pop()))
+    assert "should have latent statistics for 8 channels; build the bundle again" in sentence(error)
+
+
 @pytest.mark.parametrize("name", ["tensorrt", "ONNXRUNTIME", ""])
 def test_an_unknown_backend_lists_the_known(name, sentence):
     """A backend that is not known is refused with those that are."""

@@ -93,6 +93,14 @@ def test_missing_weights_are_one_sentence(demo_copy, sentence):
     sentence(error)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_end_the_run(engine, arrays, value, sentence):
+    """An engine that gives NaN or infinity stops the run, and no black frames come of it."""
+    with pytest.raises(EngineError) as error:
+        engine.run({**arrays, "latents": np.full_like(arrays["latents"], value)})
+    assert sentence(error).startswith("The transformer gave infinite values or no numbers as 'velocity';")
+
+
 def test_an_engine_is_open_while_it_is_held(engine, arrays, opened):
     """A call opens an engine for itself; a phase opens it once, also where phases lie inside one another."""
     engine.run(arrays)
