@@ -222,7 +222,11 @@ def test_a_full_disk_fails_on_the_way(generate):
 def test_ctrl_c_is_one_line(place):
     """Stopped in the middle of its steps, the command says so in one line, exits with 130 and leaves no folder."""
     command = [sys.executable, "-m", "vidrt", "generate", "--cpu", "--steps", "1000000"]
-    with subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE, text=True) as running:
+
+    def heed() -> None:  # a shell that runs this in the background has told its children not to
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as running:  # noqa: PLW1509
         lines = []
         for line in running.stderr:
             lines.append(line)
