@@ -1,6 +1,7 @@
 """The `build-engines` command."""
 
 import sys
+import traceback
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -109,7 +110,7 @@ def _run(
 
 
 def _stop(sentence: str, status: int) -> None:
-    if "--debug" in sys.argv and sys.exc_info()[0] is not None:
-        raise  # noqa: PLE0704 - called while an error is handled
+    if "--debug" in sys.argv:
+        traceback.print_exc()
     click.echo(f"build-engines: {sentence.rstrip('.')}.", err=True)
     sys.exit(status)

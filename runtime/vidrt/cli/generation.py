@@ -1,5 +1,6 @@
 """What `vidrt generate` does: checks, plays, writes."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -38,8 +39,11 @@ def run_generation(options: Mapping[str, Any]) -> None:
     with load_pipeline(bundle, device=device, backend=options["backend"], progress=progress) as pipeline:
         step = _denoised(pipeline, request, progress)
         if path := options["save_final_latents"]:
+            if path.parent.resolve() == options["output_dir"].resolve():
+                path.parent.mkdir(parents=True, exist_ok=True)
             write_latents(path, unpack(step.latents, step.grid), {"seed": str(step.run.seed)})
         videos = pipeline.decode(step)
+    videos = [dataclasses.replace(video, record={**video.record, **_given_files(options)}) for video in videos]
     for path in save_videos(videos, options["output_dir"], formats):
         if not options["quiet"]:
             click.echo(path)
@@ -56,9 +60,15 @@ def _check_places(options: Mapping[str, Any]) -> None:
         check_output_dir(options["output_dir"])
         check_results_free(options["output_dir"])
         if path := options["save_final_latents"]:
-            check_output_file(path)
+            _check_latents_place(path, options["output_dir"])
     except OutputError as error:
         raise RequestError(str(error)) from error
+
+
+def _check_latents_place(path: Path, output_dir: Path) -> None:
+    """The latents may go into the output folder before it is there; any other folder has to be."""
+    if path.parent.resolve() != output_dir.resolve() or path.is_dir():
+        check_output_file(path)
 
 
 def _request(options: Mapping[str, Any]) -> Options:
@@ -100,6 +110,12 @@ def _denoised(pipeline: LtxVideoPipeline, request: Options, progress: Progress) 
         progress.note(gaps)
     request["seed"] = run.seed
     return pipeline.denoised(**request)
+
+
+def _given_files(options: Mapping[str, Any]) -> dict[str, str]:
+    """The files that a run began with, for its record."""
+    names = ("embeddings_file", "initial_latents_file")
+    return {name: str(options[name]) for name in names if options[name]}
 
 
 def _gaps(name: str) -> str:
