@@ -33,7 +33,7 @@ $(SLIM)/installed: pyproject.toml
 $(DEV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install --quiet --upgrade pip
-	$(DEV)/bin/python -m pip install --quiet --editable ".[cpu,export,test]"
+	$(DEV)/bin/python -m pip install --quiet --editable ".[cpu,rtx,export,test]"
 	touch $@
 
 clean:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import decode, encode, read_json
 from vidrt_engines.names import Backend, Component, Family, Precision
+from vidrt_engines.profiles import Span
 from vidrt_engines.settings import LtxSettings
 from vidrt_engines.tensors import TensorSpec
 
@@ -34,6 +35,8 @@ class Engine:
         files: the first is the one to open; the others lie where it expects them.
         inputs, outputs: its tensors.
         key: all that makes it valid or not, by name; a different value of any means a new build.
+        profiles: for a backend whose engines are built for certain sizes, a span for each named axis; several may be
+            there.
     """
 
     backend: Backend
@@ -42,6 +45,7 @@ class Engine:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     key: dict[str, str]
+    profiles: tuple[dict[str, Span], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,15 @@ class Backend(StrEnum):
     """What plays an engine."""
 
     ONNXRUNTIME = "onnxruntime"
+    TENSORRT = "tensorrt"
+    TENSORRT_RTX = "tensorrt-rtx"
 
 
 class Precision(StrEnum):
-    """In which type an engine keeps its weights; onnxruntime's CPU provider computes in fp32 through casts."""
+    """In which type an engine keeps its weights.
+
+    onnxruntime computes in fp32 through casts; TensorRT in that type, but for the islands that its recipe names.
+    """
 
     FP32 = "fp32"
     FP16 = "fp16"
