@@ -1,10 +1,9 @@
-"""Which CUDA devices this machine has, found without any CUDA library of ours."""
+"""Devices by name."""
 
-import ctypes
-import functools
 import re
-import sys
 from dataclasses import dataclass
+
+from vidrt_engines.cuda_driver import gpus
 
 from vidrt.errors import DeviceError
 
@@ -20,32 +19,18 @@ class Device:
         return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
 
-@functools.cache
-def cuda_device_count() -> int:
-    """The number of CUDA devices that the driver reports; 0 without a driver."""
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(library)
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return 0
-    return count.value
-
-
 def parse_device(name: str) -> Device:
     """Reads `auto`, `cpu`, `cuda` or `cuda:N`; `auto` is the first CUDA device where there is one, else the CPU.
 
     Raises:
         DeviceError: no such name, or a device that is not there.
     """
-    if name == "cpu" or (name == "auto" and not cuda_device_count()):
+    if name == "cpu" or (name == "auto" and not gpus()):
         return Device(kind="cpu")
     match = re.fullmatch(r"(?:auto|cuda)(?::(\d+))?", name)
     if not match or (name.startswith("auto") and name != "auto"):
         raise DeviceError(f"The device should be auto, cpu, cuda or cuda:N, not '{name}'.")
     index = int(match[1] or 0)
-    if index >= (count := cuda_device_count()):
+    if index >= (count := len(gpus())):
         raise DeviceError(f"The device {name} is not there: the driver reports {count} CUDA devices; use --device cpu.")
     return Device(kind="cuda", index=index)

@@ -1,11 +1,10 @@
 """Devices by name, with a driver that counts as told."""
 
-import ctypes
-
 import pytest
 from vidrt import devices
-from vidrt.devices import Device, cuda_device_count, parse_device
+from vidrt.devices import Device, parse_device
 from vidrt.errors import DeviceError
+from vidrt_engines.cuda_driver import Gpu
 
 
 @pytest.fixture
@@ -13,7 +12,10 @@ def driver(monkeypatch):
     """Makes the driver report a number of devices."""
 
     def report(count):
-        monkeypatch.setattr(devices, "cuda_device_count", lambda: count)
+        there = [
+            Gpu(index=index, name="NVIDIA H200", compute_capability="9.0", memory_bytes=1) for index in range(count)
+        ]
+        monkeypatch.setattr(devices, "gpus", lambda: tuple(there))
 
     return report
 
@@ -63,35 +65,3 @@ def test_a_device_that_is_not_there_is_an_error(driver, count, name, sentence):
     assert sentence(error) == (
         f"The device {name} is not there: the driver reports {count} CUDA devices; use --device cpu."
     )
-
-
-class Driver:
-    """A CUDA driver's library with two devices, or with errors."""
-
-    def __init__(self, init=0, count=0):
-        self.init, self.count = init, count
-
-    def cuInit(self, flags):  # noqa: N802 - the driver's name
-        assert flags == 0
-        return self.init
-
-    def cuDeviceGetCount(self, pointer):  # noqa: N802 - the driver's name
-        ctypes.cast(pointer, ctypes.POINTER(ctypes.c_int))[0] = 2
-        return self.count
-
-
-@pytest.mark.parametrize(("library", "count"), [(Driver(), 2), (Driver(init=100), 0), (Driver(count=3), 0)])
-def test_the_driver_is_asked(monkeypatch, library, count):
-    """The count is the driver's; a driver that fails has none."""
-    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: library if name == "libcuda.so.1" else None)
-    assert cuda_device_count.__wrapped__() == count
-
-
-def test_without_a_driver_there_are_no_devices(monkeypatch):
-    """A machine that has no driver has no devices and no error."""
-
-    def missing(_):
-        raise OSError("no such library")
-
-    monkeypatch.setattr(devices.ctypes, "CDLL", missing)
-    assert cuda_device_count.__wrapped__() == 0
