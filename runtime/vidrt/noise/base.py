@@ -1,0 +1,13 @@
+"""What every generator of noise can do."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from vidrt.arrays import FloatArray
+
+
+class Generator(Protocol):
+    """A stream of normal numbers; a deep copy goes on from where the stream stands."""
+
+    def normal(self, shape: Sequence[int]) -> FloatArray:
+        """Draws standard normal numbers: float32 of that shape."""
