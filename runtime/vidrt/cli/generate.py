@@ -30,6 +30,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--guidance-scale", float, None, "1 is none.  [default: the model version's]"),
     ("--ltxv-version", str, "VERSION", "Runs the bundle as this version of LTX-Video."),
     ("--seed", int, None, "From 0 up.  [default: random, and printed]"),
+    ("--generator", str, "NAME", "Draws noise as torch does on the CPU (cpu) or on a GPU, as in H200.  [default: cpu]"),
     ("--compat", click.Choice([compat.value for compat in Compat]), None, f"{_COMPAT}  [default: {Compat.OFFICIAL}]"),
     ("--embeddings-file", _FILE, "FILE", "Prompt embeddings (safetensors) instead of a prompt."),
     ("--initial-latents-file", _FILE, "FILE", "First latents (safetensors) instead of noise."),
@@ -46,6 +47,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
 )
 _DEFAULTS: dict[str, object] = {
     "--num-videos": 1,
+    "--generator": "cpu",
     "--compat": Compat.OFFICIAL.value,
     "--output-dir": Path("output"),
     "--device": "auto",

@@ -73,7 +73,7 @@ def _check_latents_place(path: Path, output_dir: Path) -> None:
 
 def _request(options: Mapping[str, Any]) -> Options:
     same = ("prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos", "guidance_scale",
-            "seed", "ltxv_version", "compat")  # fmt: skip
+            "seed", "generator", "ltxv_version", "compat")  # fmt: skip
     request: Any = {name: options[name] for name in same}
     request["num_inference_steps"] = options["steps"]
     if path := options["embeddings_file"]:

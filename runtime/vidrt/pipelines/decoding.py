@@ -5,7 +5,7 @@ from vidrt_engines.settings import LtxSettings
 
 from vidrt.arrays import ByteArray, FloatArray
 from vidrt.components.vae_decoder import VaeDecoder
-from vidrt.noise.torch_cpu import TorchCpuGenerator
+from vidrt.noise.base import Generator
 from vidrt.pipelines.conventions import Conventions
 from vidrt.pipelines.latents import denormalise, to_bytes
 
@@ -15,7 +15,7 @@ def decode_latents(
     decoder: VaeDecoder,
     settings: LtxSettings,
     rules: Conventions,
-    generators: tuple[TorchCpuGenerator, TorchCpuGenerator],
+    generators: tuple[Generator, Generator],
 ) -> list[ByteArray]:
     """Decodes videos one after the other.
 
@@ -37,9 +37,7 @@ def decode_latents(
         return [to_bytes(decoder(item[None], timestep, maps))[0] for item in clean]
 
 
-def _denoised(
-    latents: FloatArray, settings: LtxSettings, rules: Conventions, generator: TorchCpuGenerator
-) -> FloatArray:
+def _denoised(latents: FloatArray, settings: LtxSettings, rules: Conventions, generator: Generator) -> FloatArray:
     """De-normalised latents, with decoding noise where the VAE wants it."""
     if not settings.timestep_conditioning:
         return denormalise(latents, settings)

@@ -4,7 +4,7 @@ import numpy as np
 
 from vidrt.arrays import FloatArray
 from vidrt.components.transformer import Transformer
-from vidrt.noise.torch_cpu import TorchCpuGenerator
+from vidrt.noise.base import Generator
 from vidrt.pipelines.guidance import classifier_free
 from vidrt.pipelines.latents import LatentGrid, pack
 from vidrt.pipelines.prompts import Contexts
@@ -15,7 +15,7 @@ from vidrt.schedulers.flow_match_euler import euler_step, stochastic_step
 TIMESTEP_SCALE = np.float32(1000)
 
 
-def first_noise(run: Run, grid: LatentGrid, channels: int, generator: TorchCpuGenerator) -> FloatArray:
+def first_noise(run: Run, grid: LatentGrid, channels: int, generator: Generator) -> FloatArray:
     """Draws the latents that a run begins with: tokens (B, S, C)."""
     if run.conventions.noise_by_token:
         return generator.normal((run.num_videos, grid.tokens, channels))
@@ -33,9 +33,7 @@ class Denoiser:
         self._positive = np.repeat(contexts.positive, run.num_videos, axis=0)
         self._negative = None if contexts.negative is None else np.repeat(contexts.negative, run.num_videos, axis=0)
 
-    def step(
-        self, latents: FloatArray, sigma: np.float32, following: np.float32, generator: TorchCpuGenerator
-    ) -> FloatArray:
+    def step(self, latents: FloatArray, sigma: np.float32, following: np.float32, generator: Generator) -> FloatArray:
         """Takes latents (B, S, C) from one noise level to the following."""
         velocity = self.velocity(latents, sigma)
         if self._rules.stochastic:

@@ -15,7 +15,7 @@ from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.errors import RequestError
-from vidrt.noise.torch_cpu import TorchCpuGenerator
+from vidrt.noise.choice import make_generator
 from vidrt.output.video import Video
 from vidrt.pipelines.decoding import decode_latents
 from vidrt.pipelines.denoising import Denoiser, first_noise
@@ -144,7 +144,7 @@ class LtxVideoPipeline(Closing):
     def _denoise(
         self, run: Run, grid: LatentGrid, embeddings: PromptEmbeddings | None, latents: FloatArray | None
     ) -> Iterator[DenoisingStep]:
-        generators = (TorchCpuGenerator(run.seed), TorchCpuGenerator(run.seed))
+        generators = (make_generator(run.generator, run.seed), make_generator(run.generator, run.seed))
         sigmas = self._sigmas(run)
         contexts = self._contexts(run, embeddings)
         settings = self.bundle.settings

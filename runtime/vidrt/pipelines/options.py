@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from vidrt.arrays import FloatArray
-from vidrt.noise.torch_cpu import TorchCpuGenerator
+from vidrt.noise.base import Generator
 from vidrt.pipelines.latents import LatentGrid
 from vidrt.pipelines.request import PromptEmbeddings, Run
 
@@ -22,6 +22,7 @@ class Options(TypedDict, total=False):
     num_inference_steps: int | None
     guidance_scale: float | None
     seed: int | None
+    generator: str
     ltxv_version: str | None
     compat: str
     embeddings: PromptEmbeddings | None
@@ -48,4 +49,4 @@ class DenoisingStep:
     latents: FloatArray
     run: Run
     grid: LatentGrid
-    generators: tuple[TorchCpuGenerator, TorchCpuGenerator]
+    generators: tuple[Generator, Generator]

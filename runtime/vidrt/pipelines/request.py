@@ -13,6 +13,7 @@ from vidrt_engines.versions import version_named
 
 from vidrt.arrays import FloatArray
 from vidrt.errors import RequestError
+from vidrt.noise.choice import CPU, generator_name
 from vidrt.pipelines.conventions import Conventions, conventions
 
 SEED_LIMIT = 1 << 64
@@ -32,6 +33,7 @@ class Request:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     seed: int | None = None
+    generator: str = CPU
     ltxv_version: str | None = None
     compat: Compat | str = Compat.OFFICIAL
 
@@ -57,6 +59,7 @@ class Run:
     num_videos: int
     num_inference_steps: int
     seed: int
+    generator: str
     ltxv_version: str
     compat: Compat
     conventions: Conventions
@@ -91,6 +94,7 @@ def settle(request: Request, settings: LtxSettings, model_version: str, *, has_e
         num_videos=_count("number of videos", request.num_videos),
         num_inference_steps=steps,
         seed=_seed(request.seed),
+        generator=_generator(request.generator),
         ltxv_version=version,
         compat=compat,
         conventions=_with_guidance(rules, request.guidance_scale),
@@ -187,6 +191,13 @@ def _seed(seed: int | None) -> int:
     if not _is_whole(seed) or not 0 <= seed < SEED_LIMIT:
         raise RequestError(f"The seed should be a whole number from 0 to 2**64 - 1, not {seed}.")
     return int(seed)
+
+
+def _generator(name: str) -> str:
+    try:
+        return generator_name(str(name))  # whoever comes from diffusers may hand over a generator
+    except ValueError as error:
+        raise RequestError(str(error)) from error
 
 
 def _is_whole(value: object) -> bool:
