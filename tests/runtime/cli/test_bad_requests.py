@@ -17,6 +17,7 @@ NUMBERS = [
     "--steps 0", "--steps -1", "--steps x",
     "--guidance-scale nan", "--guidance-scale inf", "--guidance-scale -1", "--guidance-scale x",
     "--seed -1", "--seed x", "--seed 1.5", "--seed 18446744073709551616", "--seed nan",
+    "--generator x", "--generator cuda:0", "--generator 0x2048",
 ]  # fmt: skip
 CHOICES = [
     "--ltxv-version 0.9.50", "--ltxv-version 0.9.8-2b-distilled", "--ltxv-version 0.9.8-13b-dev",

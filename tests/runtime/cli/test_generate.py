@@ -116,14 +116,14 @@ def test_a_file_gets_plain_lines(process):
 def test_the_record_repeats_the_run(generate, any_version):
     """The values of video.json, asked for again, make the same file."""
     asked = ["--prompt", "a red house", "--negative-prompt", "", "--fps", "12.5", "--guidance-scale", "2.5"]
-    generate(*asked, "--bundle", any_version, "--ltxv-version", "0.9.1", "--compat", "diffusers")
+    generate(*asked, "--generator", "T4", "--bundle", any_version, "--ltxv-version", "0.9.1", "--compat", "diffusers")
     was = record()
     generate(
         "--prompt", was["prompt"], "--negative-prompt", was["negative_prompt"], "--height", was["height"],
         "--width", was["width"], "--num-frames", was["num_frames"], "--fps", was["fps"],
         "--steps", was["num_inference_steps"], "--guidance-scale", was["guidance"]["scales"][0],
-        "--seed", was["seed"], "--ltxv-version", was["ltxv_version"], "--compat", was["compat"],
-        "--bundle", any_version, "--output-dir", "again",
+        "--seed", was["seed"], "--generator", was["generator"], "--ltxv-version", was["ltxv_version"],
+        "--compat", was["compat"], "--bundle", any_version, "--output-dir", "again",
     )  # fmt: skip
     assert Path("again/video.gif").read_bytes() == Path("output/video.gif").read_bytes()
     assert record("again/video.json") == was

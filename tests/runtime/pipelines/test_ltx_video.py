@@ -184,6 +184,19 @@ def test_first_latents_may_be_given(demo, small):
         assert last.latents.dtype == np.float32
 
 
+def test_noise_may_be_a_gpus(demo, small):
+    """Asked for a GPU's generator, a run draws all its noise from it, and its record names the GPU."""
+    from vidrt.noise.gpus import gpu_named
+    from vidrt.noise.torch_cuda import TorchCudaGenerator
+
+    noise = TorchCudaGenerator(7, gpu_named("H200")).normal((1, 8, 8))
+    wanted = [step.latents for step in demo.denoise(**small, latents=noise)][-1]
+    last = demo.denoised(**small, generator="NVIDIA H200")
+    assert np.array_equal(last.latents, wanted)
+    assert [type(generator) for generator in last.generators] == [TorchCudaGenerator] * 2
+    assert demo.decode(last)[0].record["generator"] == "H200"
+
+
 def embedded(pipeline, text):
     """The embeddings of a prompt by the bundle's own tokenizer and text encoder: (1, L, D)."""
     ids = pipeline._tokenizer.encode(text, 256).ids

@@ -70,6 +70,20 @@ def test_a_seed_is_drawn_where_none_is_asked(run):
     assert all(run(seed=seed).seed == seed for seed in seeds)
 
 
+def test_a_generator_has_one_name(run):
+    """The generator is the CPU's unless asked otherwise, and is named as the table of GPUs has it."""
+    assert run().generator == "cpu"
+    assert run(generator="NVIDIA GeForce RTX 4090").generator == "RTX 4090"
+
+
+@pytest.mark.parametrize("name", ["cuda", "", None, 0])
+def test_an_unknown_generator_is_refused_with_the_known(run, sentence, name):
+    """What is no known generator, torch's own object included, is refused in a sentence that lists them."""
+    with pytest.raises(RequestError, match=f"cpu, a GPU \\(T4, .*132x2048, not '{name}'") as error:
+        run(generator=name)
+    sentence(error)
+
+
 def test_a_list_of_sigmas_says_how_many_steps(run):
     """A version with a list has its own number of steps, also where the bundle's default is another."""
     got = run(ltxv_version="0.9.8-2b-distilled")
