@@ -43,6 +43,14 @@ def _frequencies() -> tuple[float, ...]:
 _FREQUENCIES = _frequencies()
 
 
+class Linear(nn.Linear):
+    """A linear layer in the type of its weights, whatever the type of what comes in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in) -> (..., out) in the weights' dtype."""
+        return super().forward(narrowed(x, self.weight.dtype))
+
+
 class RMSNorm(nn.Module):
     """Root-mean-square norm of the last axis with a weight, in fp32."""
 
@@ -52,8 +60,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., dim) -> (..., dim)."""
-        return narrowed(rms_normalised(widened(x), dim=-1, eps=self.eps) * widened(self.weight), x.dtype)
+        """(..., dim) -> (..., dim) in the weight's dtype."""
+        return narrowed(rms_normalised(widened(x), dim=-1, eps=self.eps) * widened(self.weight), self.weight.dtype)
 
 
 class Projection(nn.Module):
@@ -61,9 +69,9 @@ class Projection(nn.Module):
 
     def __init__(self, dim_in: int, dim_out: int, activation: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.linear_1 = nn.Linear(dim_in, dim_out)
+        self.linear_1 = Linear(dim_in, dim_out)
         self.activation = activation
-        self.linear_2 = nn.Linear(dim_out, dim_out)
+        self.linear_2 = Linear(dim_out, dim_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., dim_in) -> (..., dim_out)."""
@@ -80,7 +88,5 @@ class TimestepEmbedder(nn.Module):
 
     def forward(self, timestep: Tensor) -> Tensor:
         """(...) in fp32 -> (..., dim) in the weights' dtype."""
-        embedded: Tensor = self.timestep_embedder(
-            narrowed(sinusoid(timestep), self.timestep_embedder.linear_1.weight.dtype)
-        )
+        embedded: Tensor = self.timestep_embedder(sinusoid(timestep))
         return embedded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vidrt_reference.attention import Attend, attend
-from vidrt_reference.layers import RMSNorm
+from vidrt_reference.layers import Linear, RMSNorm
 
 
 class SelfAttention(nn.Module):
@@ -16,10 +16,10 @@ class SelfAttention(nn.Module):
         inner = heads * head_dim
         self.heads = heads
         self.attend: Attend = attend
-        self.q = nn.Linear(dim, inner, bias=False)
-        self.k = nn.Linear(dim, inner, bias=False)
-        self.v = nn.Linear(dim, inner, bias=False)
-        self.o = nn.Linear(inner, dim, bias=False)
+        self.q = Linear(dim, inner, bias=False)
+        self.k = Linear(dim, inner, bias=False)
+        self.v = Linear(dim, inner, bias=False)
+        self.o = Linear(inner, dim, bias=False)
         if buckets is not None:
             self.relative_attention_bias = nn.Embedding(buckets, heads)
 
@@ -35,9 +35,9 @@ class GatedFeedForward(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.wi_0 = nn.Linear(dim, hidden_dim, bias=False)
-        self.wi_1 = nn.Linear(dim, hidden_dim, bias=False)
-        self.wo = nn.Linear(hidden_dim, dim, bias=False)
+        self.wi_0 = Linear(dim, hidden_dim, bias=False)
+        self.wi_1 = Linear(dim, hidden_dim, bias=False)
+        self.wo = Linear(hidden_dim, dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""

@@ -1,20 +1,26 @@
-"""How attention is written in the graph."""
+"""How attention is written in the graph, by backend."""
 
 import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from vidrt_engines.names import Backend
+from vidrt_reference.attention import Attend
+
+# The head sizes and types for which TensorRT has a fused kernel; elsewhere it has to be told that it may do without.
+_FUSED_HEADS = range(16, 257)
+_FUSED_TYPES = (torch.float16, torch.bfloat16)
 
 
-def lower_attention(module: nn.Module) -> None:
-    """Replaces every attention in a module by onnxruntime's fused node."""
+def lower_attention(module: nn.Module, backend: Backend) -> None:
+    """Replaces every attention in a module by the node that the backend fuses."""
     for part in module.modules():
         if hasattr(part, "attend"):
-            part.attend = fused_attention  # type: ignore[assignment]  # not a module, as mypy takes attributes to be
+            part.attend = LOWERINGS[backend]  # type: ignore[assignment]  # not a module, as mypy takes attributes to be
 
 
-def fused_attention(
+def contrib_attention(
     query: Tensor, key: Tensor, value: Tensor, *, heads: int, bias: Tensor | None = None, scale: float | None = None
 ) -> Tensor:
     """`com.microsoft.MultiHeadAttention`: (B, S, heads · D), (B, L, heads · D) twice, to (B, S, heads · D).
@@ -22,10 +28,37 @@ def fused_attention(
     On the CPU it does not write down the scores, where the standard node does: 2 GB at 4096 tokens and 32 heads.
     OpenVINO reads it as well.
     """
-    head_dim = value.shape[-1] // heads
-    attributes: dict[str, Any] = {"num_heads": heads, "scale": scale if scale is not None else 1 / math.sqrt(head_dim)}
+    attributes: dict[str, Any] = {"num_heads": heads, "scale": _scale(value, heads, scale)}
     # projection bias and key padding mask are not there; then comes what is added to the scores
     inputs = [query, key, value] if bias is None else [query, key, value, None, None, bias]
-    return torch.onnx.ops.symbolic(
-        "com.microsoft::MultiHeadAttention", inputs, attributes, dtype=query.dtype, shape=query.shape, version=1
-    )
+    return _node("com.microsoft::MultiHeadAttention", inputs, attributes, version=1)
+
+
+def standard_attention(
+    query: Tensor, key: Tensor, value: Tensor, *, heads: int, bias: Tensor | None = None, scale: float | None = None
+) -> Tensor:
+    """ONNX's `Attention` of opset 23, shapes as above; TensorRT has a kernel for it in half precision.
+
+    `TRT_decomposable` goes where there is none: TensorRT's parser refuses the node otherwise.
+    """
+    attributes: dict[str, Any] = {"q_num_heads": heads, "kv_num_heads": heads, "scale": _scale(value, heads, scale)}
+    if value.dtype not in _FUSED_TYPES or value.shape[-1] // heads not in _FUSED_HEADS:
+        attributes["TRT_decomposable"] = 1
+    return _node("Attention", [query, key, value, *([] if bias is None else [bias])], attributes, version=23)
+
+
+LOWERINGS: dict[Backend, Attend] = {
+    Backend.ONNXRUNTIME: contrib_attention,
+    Backend.TENSORRT: standard_attention,
+    Backend.TENSORRT_RTX: standard_attention,
+}
+
+
+def _scale(value: Tensor, heads: int, scale: float | None) -> float:
+    return scale if scale is not None else 1 / math.sqrt(value.shape[-1] // heads)
+
+
+def _node(name: str, inputs: list[Tensor | None], attributes: dict[str, Any], *, version: int) -> Tensor:
+    query = inputs[0]
+    assert query is not None
+    return torch.onnx.ops.symbolic(name, inputs, attributes, dtype=query.dtype, shape=query.shape, version=version)

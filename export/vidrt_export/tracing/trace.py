@@ -16,6 +16,7 @@ from onnxscript import optimizer
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from vidrt_engines.components import Signature
+from vidrt_engines.names import Backend
 from vidrt_engines.tensors import TensorSpec
 
 from vidrt_export.tracing.lowering import lower_attention
@@ -29,21 +30,30 @@ _DTYPES = {"float32": torch.float32, "int64": torch.int64}
 _NOISY_LOGGERS = ("torch.onnx", "onnx_ir", "onnxscript")
 
 
-def trace(make: Callable[[], nn.Module], signature: Signature, sizes: Mapping[str, int]) -> ir.Model:
+def trace(
+    make: Callable[[], nn.Module],
+    signature: Signature,
+    sizes: Mapping[str, int],
+    *,
+    backend: Backend = Backend.ONNXRUNTIME,
+    prepare: Callable[[nn.Module], nn.Module] | None = None,
+) -> ir.Model:
     """Traces a module to a graph in which every named axis is dynamic.
 
     Args:
         make: builds the module; called where tensors have shapes and no memory.
         signature: names, types and axes of what goes in and out; `noise_0` … are given to the module as one tuple.
         sizes: for each named axis a size above 1 to trace with; the result does not depend on it.
+        backend: decides how attention is written.
+        prepare: changes the module before it is traced, for instance to a lower precision.
 
     Returns:
         A graph whose initialisers bear the module's parameter names and have no values.
     """
     with FakeTensorMode():
-        module = make().eval()
+        module = (prepare or _as_it_is)(make()).eval()
         inputs = _as_arguments({spec.name: _example(spec, sizes) for spec in signature.inputs})
-    lower_attention(module)
+    lower_attention(module, backend)
     with _quiet(), torch.no_grad():
         model = _exported(module, inputs)
         _forget_weights(model.graph, module.state_dict().keys())
@@ -52,6 +62,10 @@ def trace(make: Callable[[], nn.Module], signature: Signature, sizes: Mapping[st
         _make_dynamic(model.graph, signature)
         _forget_origins(model)
     return model
+
+
+def _as_it_is(module: nn.Module) -> nn.Module:
+    return module
 
 
 def _exported(module: nn.Module, inputs: Mapping[str, Any]) -> ir.Model:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vidrt_reference.checkpoint.config import Config
 from vidrt_reference.checkpoint.errors import CheckpointError
-from vidrt_reference.layers import Projection, TimestepEmbedder
+from vidrt_reference.layers import Linear, Projection, TimestepEmbedder
 from vidrt_reference.ltx_video.transformer_block import TransformerBlock, modulated
 from vidrt_reference.precision import narrowed, widened
 
@@ -94,7 +94,7 @@ class AdaLayerNormSingle(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.emb = TimestepEmbedder(dim)
-        self.linear = nn.Linear(dim, 6 * dim)
+        self.linear = Linear(dim, 6 * dim)
 
     def forward(self, timestep: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T) -> modulation (B, T, 6 D) and the embedding it is made from (B, T, D)."""
@@ -109,14 +109,14 @@ class Transformer(nn.Module):
         super().__init__()
         dim = params.inner_dim
         self.params = params
-        self.proj_in = nn.Linear(params.in_channels, dim)
+        self.proj_in = Linear(params.in_channels, dim)
         self.scale_shift_table = nn.Parameter(torch.zeros(2, dim))
         self.time_embed = AdaLayerNormSingle(dim)
         self.caption_projection = Projection(
             params.caption_channels, dim, partial(nn.functional.gelu, approximate="tanh")
         )
         self.transformer_blocks = nn.ModuleList(_block(params) for _ in range(params.num_layers))
-        self.proj_out = nn.Linear(dim, params.out_channels)
+        self.proj_out = Linear(dim, params.out_channels)
 
     def forward(self, latents: Tensor, context: Tensor, timestep: Tensor, rope_cos: Tensor, rope_sin: Tensor) -> Tensor:
         """Predict the velocity.

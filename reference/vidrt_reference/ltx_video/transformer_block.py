@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from vidrt_reference.attention import Attend, attend
-from vidrt_reference.layers import RMSNorm, rms_normalised
+from vidrt_reference.layers import Linear, RMSNorm, rms_normalised
 from vidrt_reference.ltx_video.rope import rotate
+from vidrt_reference.precision import narrowed
 
 _QK_NORM_EPS = 1e-5
 _WIDENING = 4
@@ -27,10 +28,15 @@ class Attention(nn.Module):
         self.attend: Attend = attend
         self.norm_q = RMSNorm(dim, eps=_QK_NORM_EPS)
         self.norm_k = RMSNorm(dim, eps=_QK_NORM_EPS)
-        self.to_q = nn.Linear(dim, dim, bias=bias)
-        self.to_k = nn.Linear(context_dim, dim, bias=bias)
-        self.to_v = nn.Linear(context_dim, dim, bias=bias)
-        self.to_out = nn.ModuleList([nn.Linear(dim, dim, bias=out_bias)])
+        self.to_q = Linear(dim, dim, bias=bias)
+        self.to_k = Linear(context_dim, dim, bias=bias)
+        self.to_v = Linear(context_dim, dim, bias=bias)
+        self.to_out = nn.ModuleList([Linear(dim, dim, bias=out_bias)])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights, in which queries, keys and values are computed."""
+        return self.to_q.weight.dtype
 
     def forward(self, x: Tensor, context: Tensor, rope: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """X (B, S, D), context (B, L, context_dim), rope two tables (S, D / 2) -> (B, S, D)."""
@@ -47,7 +53,7 @@ class GeluProjection(nn.Module):
 
     def __init__(self, dim_in: int, dim_out: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(dim_in, dim_out)
+        self.proj = Linear(dim_in, dim_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., dim_in) -> (..., dim_out)."""
@@ -60,7 +66,7 @@ class FeedForward(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         # the middle one holds the place of the dropout of training, so that the last is `net.2`
-        self.net = nn.Sequential(GeluProjection(dim, dim * _WIDENING), nn.Identity(), nn.Linear(dim * _WIDENING, dim))
+        self.net = nn.Sequential(GeluProjection(dim, dim * _WIDENING), nn.Identity(), Linear(dim * _WIDENING, dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., dim) -> (..., dim)."""
@@ -88,7 +94,7 @@ class TransformerBlock(nn.Module):
         values = (modulation + self.scale_shift_table.flatten()).chunk(6, dim=-1)
         shift_attention, scale_attention, gate_attention, shift_ff, scale_ff, gate_ff = values
 
-        normed = modulated(self._normalised(latents), shift_attention, scale_attention)
+        normed = narrowed(modulated(self._normalised(latents), shift_attention, scale_attention), self.attn1.dtype)
         latents = latents + self.attn1(normed, normed, rope) * gate_attention
         latents = latents + self.attn2(latents, context)
         normed = modulated(self._normalised(latents), shift_ff, scale_ff)

@@ -39,7 +39,8 @@ class CausalConv3d(nn.Module):
         self.conv = nn.Conv3d(dim_in, dim_out, kernel, stride=stride, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, dim_in, F, H, W) -> (B, dim_out, F, H, W), smaller by the stride."""
+        """(B, dim_in, F, H, W) -> (B, dim_out, F, H, W) in the weights' dtype, smaller by the stride."""
+        x = narrowed(x, self.conv.weight.dtype)
         if self.front:
             x = torch.cat([x[:, :, :1]] * self.front + [x] + [x[:, :, -1:]] * self.back, dim=2)
         convolved: Tensor = self.conv(x)

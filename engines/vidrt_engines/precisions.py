@@ -1,0 +1,35 @@
+"""Recipes: what stays in fp32 when a component computes in half precision, and how far it may then be off."""
+
+from dataclasses import dataclass
+
+from vidrt_engines.names import Component, Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Islands:
+    """What stays in fp32; norms, rotation, sinusoids and softmax do in every component.
+
+    Attributes:
+        wide: patterns, as in a shell, of names of modules whose weights and maths are fp32.
+        streams: patterns of names of modules where residual streams begin: what they put out is widened, and every sum
+            from there on is fp32. Products stay in half precision.
+    """
+
+    wide: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+
+
+ISLANDS: dict[Component, Islands] = {
+    Component.TEXT_ENCODER: Islands(streams=("shared",)),
+    Component.TRANSFORMER: Islands(wide=("time_embed",), streams=("proj_in",)),
+    Component.VAE_ENCODER: Islands(streams=("conv_in", "down_blocks.*.downsamplers.*", "down_blocks.*.conv_out")),
+    Component.VAE_DECODER: Islands(
+        wide=("*time_embedder",), streams=("conv_in", "up_blocks.*.conv_in", "up_blocks.*.upsamplers.*")
+    ),
+}
+
+# Relative L2 against fp32, per component: more is refused.
+BOUNDS: dict[Precision, float] = {Precision.FP32: 1e-5, Precision.FP16: 3e-3, Precision.BF16: 1e-2}
+
+# What a component is built in where all are asked for in fp16: T5's feed-forward goes beyond what fp16 holds.
+SAFE_FP16: dict[Component, Precision] = {Component.TEXT_ENCODER: Precision.BF16}
