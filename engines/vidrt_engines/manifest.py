@@ -93,6 +93,18 @@ def read_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: what is wrong, and the command that mends it.
     """
+    bundle = read_manifest(folder)
+    for file in bundle.files():
+        _check_file(folder, file)
+    return bundle
+
+
+def read_manifest(folder: Path) -> Bundle:
+    """Reads a bundle's manifest alone, to tell of a bundle whose files are damaged.
+
+    Raises:
+        BundleError: what is wrong with the manifest, and the command that mends it.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}; make one with build-engines.")
@@ -101,8 +113,6 @@ def read_bundle(folder: Path) -> Bundle:
     bundle = decode(Bundle, content, MANIFEST)
     if empty := [name for name, group in bundle.engines.items() if not all(engine.files for engine in group)]:
         raise BundleError(f"{path} names no files of its {empty[0]}; build the bundle again with build-engines.")
-    for file in bundle.files():
-        _check_file(folder, file)
     return bundle
 
 

@@ -1,5 +1,6 @@
 """Whether an engine can be played on this machine, found before it is opened."""
 
+import itertools
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,9 +134,16 @@ def _fits(engine: Engine, name: str, here: str) -> bool:
         return True
     if name == "compute_capability":
         return reaches(wanted, here)
+    if name == "tensorrt":
+        return _release(wanted) == _release(here)
     if name == "cuda":
         return wanted.split(".")[0] == here
     if name == "platform" and engine.backend is Backend.TENSORRT_RTX:
         # the operating system may differ, the processor may not
         return wanted.rpartition("-")[2] == here.rpartition("-")[2]
     return wanted == here
+
+
+def _release(version: str) -> str:
+    """The numbers of a version, without what a wheel may add to those of its library, as in "11.4.0.9.post1"."""
+    return ".".join(itertools.takewhile(str.isdigit, version.split(".")))

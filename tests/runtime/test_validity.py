@@ -99,6 +99,13 @@ def test_each_field_that_differs_is_named(field, other, words, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("hopper")
+def test_a_wheel_that_was_packed_again_has_the_same_library():
+    """A wheel's version may end in more than its library's."""
+    assert check(tensorrt(tensorrt="11.4.0.9.post1"), GPU) == Valid()
+    assert check(tensorrt(tensorrt="post1"), GPU) != Valid()
+
+
 @pytest.mark.parametrize("field", ["cuda", "platform", "gpu"])
 @pytest.mark.usefixtures("hopper")
 def test_any_fits_every_machine(field):
