@@ -23,6 +23,12 @@ def built_bundles() -> Path:
     return _cache() / "vidrt"
 
 
+def kernel_caches() -> Path:
+    """The folder for kernels that are compiled on this machine: below `VIDRT_HOME` if set, else the user's cache."""
+    home = os.environ.get("VIDRT_HOME")
+    return (Path(home).expanduser() if home else _cache() / "vidrt") / "kernels"
+
+
 def find_bundle(name: str) -> Path:
     """The folder of a bundle: `demo:NAME` for an embedded one, else a path."""
     if name.startswith(DEMO_PREFIX):

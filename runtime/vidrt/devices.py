@@ -19,6 +19,12 @@ class Device:
         return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
 
+def described(device: Device) -> str:
+    """A device with its GPU's name, where the driver knows it."""
+    names = [gpu.name for gpu in gpus() if gpu.index == device.index] if device.kind == "cuda" else []
+    return ", ".join([str(device), *names])
+
+
 def parse_device(name: str) -> Device:
     """Reads `auto`, `cpu`, `cuda` or `cuda:N`; `auto` is the first CUDA device where there is one, else the CPU.
 

@@ -15,3 +15,7 @@ class MissingExtraError(RequestError):
 
 class EngineError(RuntimeError):
     """An engine that does not load or fails while it runs."""
+
+
+class OutOfMemoryError(EngineError):
+    """A device that has less free memory than a run needs."""

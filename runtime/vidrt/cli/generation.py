@@ -36,7 +36,8 @@ def run_generation(options: Mapping[str, Any]) -> None:
     request = _request(options)
     device = str(parse_device(_device(options)))
     bundle = _bundle(options, progress)
-    with load_pipeline(bundle, device=device, backend=options["backend"], progress=progress) as pipeline:
+    places: Any = {name: options[name] for name in ("backend", "memory_limit")}
+    with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
         step = _denoised(pipeline, request, progress)
         if path := options["save_final_latents"]:
             if path.parent.resolve() == options["output_dir"].resolve():

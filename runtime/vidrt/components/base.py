@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from vidrt.arrays import AnyArray
+from vidrt.arrays import AnyArray, FloatArray
+from vidrt.cuda.arrays import MixedArray
 from vidrt.sessions.component_engine import ComponentEngine
 
 
@@ -24,7 +25,11 @@ class EngineComponent:
         """Runs the component: each one says which arrays it takes and gives."""
         raise NotImplementedError
 
-    def run(self, **arrays: AnyArray) -> dict[str, AnyArray]:
+    def put(self, values: FloatArray) -> Any:
+        """Brings values to where the engine computes, so that runs on them leave their results there too."""
+        return self.engine.put(values)
+
+    def run(self, **arrays: MixedArray) -> dict[str, Any]:
         """Runs the engine: arrays named as the manifest names them, in and out.
 
         Raises:

@@ -9,4 +9,5 @@ class TextEncoder(EngineComponent):
 
     def __call__(self, input_ids: IntArray) -> FloatArray:
         """Embeds tokens that all count: (B, L) to (B, L, D)."""
-        return self.run(input_ids=input_ids)["embeddings"]
+        embeddings: FloatArray = self.run(input_ids=input_ids)["embeddings"]
+        return embeddings

@@ -39,7 +39,8 @@ class VaeDecoder(EngineComponent):
         if self._timestep is not None:
             value = self._timestep if timestep is None else timestep
             arrays["timestep"] = np.full(len(latents), value, np.float32)
-        return self.run(**arrays)["frames"]
+        frames: FloatArray = self.run(**arrays)["frames"]
+        return frames
 
     def _maps(self, noise: Sequence[FloatArray] | None, rows: int, columns: int) -> dict[str, FloatArray]:
         if noise is None:

@@ -9,4 +9,5 @@ class VaeEncoder(EngineComponent):
 
     def __call__(self, frames: FloatArray) -> FloatArray:
         """Frames (B, 3, F, H, W) in [-1, 1] to means, then logarithms of variances: (B, 2·C, F', H', W')."""
-        return self.run(frames=frames)["moments"]
+        moments: FloatArray = self.run(frames=frames)["moments"]
+        return moments

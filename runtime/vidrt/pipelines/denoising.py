@@ -1,9 +1,13 @@
 """The denoising of LTX-Video's latents, one step at a time."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from vidrt.arrays import FloatArray
 from vidrt.components.transformer import Transformer
+from vidrt.cuda.arrays import Array
 from vidrt.noise.base import Generator
 from vidrt.pipelines.guidance import classifier_free
 from vidrt.pipelines.latents import LatentGrid, pack
@@ -22,33 +26,50 @@ def first_noise(run: Run, grid: LatentGrid, channels: int, generator: Generator)
     return pack(generator.normal((run.num_videos, channels, grid.frames, grid.rows, grid.columns)))
 
 
+def _as_it_is(values: FloatArray) -> Any:
+    return values
+
+
 class Denoiser:
-    """Steps from one noise level to the next; what does not change between steps is made once."""
+    """Steps from one noise level to the next; what does not change between steps is made once.
+
+    Args:
+        transformer: the model.
+        run: what is being made.
+        grid: its latents.
+        rope_width: the width of the rotary embedding.
+        contexts: the embeddings of the prompts.
+        put: brings values to where the transformer computes; latents come from there and stay there.
+    """
 
     def __init__(
-        self, transformer: Transformer, run: Run, grid: LatentGrid, rope_width: int, contexts: Contexts
-    ) -> None:
-        self._transformer, self._rules = transformer, run.conventions
-        self._rope = rope_tables(token_coordinates(grid, run.fps, run.conventions.rope_time), rope_width)
-        self._positive = np.repeat(contexts.positive, run.num_videos, axis=0)
-        self._negative = None if contexts.negative is None else np.repeat(contexts.negative, run.num_videos, axis=0)
+        self, transformer: Transformer, run: Run, grid: LatentGrid, rope_width: int, contexts: Contexts,
+        put: Callable[[FloatArray], Any] = _as_it_is,
+    ) -> None:  # fmt: skip
+        self._transformer, self._rules, self._put = transformer, run.conventions, put
+        tables = rope_tables(token_coordinates(grid, run.fps, run.conventions.rope_time), rope_width)
+        self._rope = [put(table) for table in tables]
+        given = [values for values in (contexts.positive, contexts.negative) if values is not None]
+        self._positive, *others = [put(np.repeat(values, run.num_videos, axis=0)) for values in given]
+        self._negative = others[0] if others else None
 
-    def step(self, latents: FloatArray, sigma: np.float32, following: np.float32, generator: Generator) -> FloatArray:
+    def step(self, latents: Array, sigma: np.float32, following: np.float32, generator: Generator) -> Array:
         """Takes latents (B, S, C) from one noise level to the following."""
         velocity = self.velocity(latents, sigma)
         if self._rules.stochastic:
-            return stochastic_step(latents, velocity, sigma, following, generator.normal(latents.shape))
+            noise: Array = self._put(generator.normal(latents.shape))
+            return stochastic_step(latents, velocity, sigma, following, noise)
         return euler_step(latents, velocity, sigma, following)
 
-    def velocity(self, latents: FloatArray, sigma: np.float32) -> FloatArray:
+    def velocity(self, latents: Array, sigma: np.float32) -> Array:
         """The velocity at a noise level: one evaluation, or two where guidance is on.
 
         Prompts of different lengths would need a mask in one batch; two evaluations need none.
         """
         timestep = np.full((len(latents), 1), sigma * TIMESTEP_SCALE, np.float32)
-        conditional = self._transformer(latents, self._positive, timestep, *self._rope)
+        conditional: Array = self._transformer(latents, self._positive, timestep, *self._rope)
         scale = self._rules.guidance.at(float(sigma))
         if scale <= 1 or self._negative is None:
             return conditional
-        unconditional = self._transformer(latents, self._negative, timestep, *self._rope)
+        unconditional: Array = self._transformer(latents, self._negative, timestep, *self._rope)
         return classifier_free(conditional, unconditional, scale)

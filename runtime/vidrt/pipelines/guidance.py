@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vidrt.arrays import FloatArray
+from vidrt.cuda.arrays import Array
 
 
-def classifier_free(conditional: FloatArray, unconditional: FloatArray, scale: float) -> FloatArray:
+def classifier_free(conditional: Array, unconditional: Array, scale: float) -> Array:
     """Moves from the unconditional velocity through the conditional one by `scale`; (B, S, C) all."""
     return unconditional + np.float32(scale) * (conditional - unconditional)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from vidrt_engines.errors import BundleError
-from vidrt_engines.manifest import Bundle, bundle_path, read_bundle
-from vidrt_engines.names import COMPONENTS, Component
+from vidrt_engines.manifest import Bundle, Engine, bundle_path, read_bundle
+from vidrt_engines.names import COMPONENTS, Backend, Component
 from vidrt_engines.places import DEMO_PREFIX, demo_names, find_bundle
 from vidrt_engines.versions import VERSIONS, version_named
 
@@ -13,10 +13,15 @@ from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.components.vae_encoder import VaeEncoder
-from vidrt.devices import Device, parse_device
+from vidrt.devices import parse_device
+from vidrt.errors import DeviceError, RequestError
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.progress import Progress, SilentProgress
-from vidrt.sessions.component_engine import AUTO, ComponentEngine, choose_engine
+from vidrt.sessions.choice import AUTO, check_backend, choose_engine
+from vidrt.sessions.component_engine import ComponentEngine
+from vidrt.sessions.fitting import spoken
+from vidrt.sessions.resources import Resources
+from vidrt.sizes import parse_size
 from vidrt.tokenizer import Tokenizer
 
 # What a run can do without: a bundle may lack them.
@@ -34,6 +39,7 @@ def load_pipeline(
     device: str = AUTO,
     backend: str = AUTO,
     keep_loaded: bool = False,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> LtxVideoPipeline:
     """Opens a bundle; no weights are read until a phase needs them.
@@ -41,24 +47,33 @@ def load_pipeline(
     Args:
         bundle: its folder, or `demo:NAME` for an embedded one.
         device: auto, cpu, cuda or cuda:N.
-        backend: auto, or one that the bundle has engines for.
+        backend: one that the bundle has engines for, or auto: the fastest that can be played here.
         keep_loaded: engines stay open between runs, for a service that has the memory.
+        memory_limit: device memory for each engine of TensorRT, in bytes or as "8GiB": weights that do not fit
+            beside its working memory are brought from the host each time.
         progress: told of the run's phases; None is silent.
 
     Raises:
         BundleError: the bundle is missing, damaged, unfinished or of a newer format.
         DeviceError: a device or backend that cannot be had.
+        RequestError: a memory limit that is none, or that a backend would ignore.
     """
     folder = _folder(bundle)
     manifest = read_bundle(folder)
     _check(manifest, folder)
     place = parse_device(device)
+    check_backend(backend, place)
+    progress = progress or SilentProgress()
+    limit = None if memory_limit is None else parse_size(memory_limit)
+    resources = Resources(place, memory_limit=limit, note=progress.note)
+    engines = _engines(manifest, folder, backend, resources)
     components = {
-        str(component): _component(component, manifest, folder, place, backend, keep_loaded=keep_loaded)
-        for component in COMPONENTS[manifest.family]
-        if component in manifest.engines or component not in _OPTIONAL
+        str(component): _component(
+            manifest, ComponentEngine(component, engine, folder, resources, keep_loaded=keep_loaded)
+        )
+        for component, engine in engines.items()
     }
-    return LtxVideoPipeline(manifest, components, _tokenizer(manifest, folder), progress or SilentProgress())
+    return LtxVideoPipeline(manifest, components, _tokenizer(manifest, folder), progress, resources)
 
 
 def _check(bundle: Bundle, folder: Path) -> None:
@@ -85,14 +100,35 @@ def _folder(bundle: str | Path) -> Path:
     return folder
 
 
-def _component(
-    component: Component, bundle: Bundle, folder: Path, device: Device, backend: str, *, keep_loaded: bool
-) -> EngineComponent:
-    engine = ComponentEngine(
-        component, choose_engine(bundle, component, backend, folder), folder, device, keep_loaded=keep_loaded
-    )
-    if component is not Component.VAE_DECODER:
-        return _CLASSES[component](engine)
+def _engines(bundle: Bundle, folder: Path, backend: str, resources: Resources) -> dict[Component, Engine]:
+    """The engine of each component; an optional one that cannot be had is told and left out."""
+    engines = {}
+    for component in COMPONENTS[bundle.family]:
+        if component in _OPTIONAL and component not in bundle.engines:
+            continue
+        try:
+            engine = choose_engine(bundle, component, backend, folder, resources.device, resources.note)
+        except DeviceError as error:
+            if component not in _OPTIONAL:
+                raise
+            resources.note(str(error))
+            continue
+        _check_limit(component, engine, resources)
+        engines[component] = engine
+    return engines
+
+
+def _check_limit(component: Component, engine: Engine, resources: Resources) -> None:
+    if resources.memory_limit is not None and engine.backend is Backend.ONNXRUNTIME:
+        raise RequestError(
+            f"A memory limit has no effect on {engine.backend}, which plays the {spoken(component)}: leave it out, or "
+            f"use engines of TensorRT."
+        )
+
+
+def _component(bundle: Bundle, engine: ComponentEngine) -> EngineComponent:
+    if engine.component is not Component.VAE_DECODER:
+        return _CLASSES[engine.component](engine)
     settings = bundle.settings
     timestep = version_named(bundle.model_version).decode_timestep if settings.timestep_conditioning else None
     return VaeDecoder(engine, settings.injected_noise, timestep)

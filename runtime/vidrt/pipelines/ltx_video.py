@@ -14,18 +14,21 @@ from vidrt.components.base import EngineComponent
 from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
 from vidrt.components.vae_decoder import VaeDecoder
+from vidrt.devices import described
 from vidrt.errors import RequestError
 from vidrt.noise.choice import make_generator
 from vidrt.output.video import Video
+from vidrt.pipelines.axes import check_sizes, runs
 from vidrt.pipelines.decoding import decode_latents
 from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import LatentGrid, latent_grid, unpack
 from vidrt.pipelines.options import DenoisingStep, Options
-from vidrt.pipelines.prompts import Contexts, encode_prompt
+from vidrt.pipelines.prompts import Contexts, TextLength, encode_prompt, text_length
 from vidrt.pipelines.record import run_record
 from vidrt.pipelines.request import PromptEmbeddings, Request, Run, settle
 from vidrt.progress import Progress
 from vidrt.schedulers.flow_match_euler import schedule_sigmas
+from vidrt.sessions.resources import Resources
 from vidrt.tensor_files import fit_latents
 from vidrt.tokenizer import Tokenizer
 
@@ -34,17 +37,17 @@ class LtxVideoPipeline(Closing):
     """Plays an LTX-Video bundle; a context manager that releases every engine at its end."""
 
     def __init__(
-        self, bundle: Bundle, components: dict[str, EngineComponent], tokenizer: Tokenizer, progress: Progress
-    ) -> None:
+        self, bundle: Bundle, components: dict[str, EngineComponent], tokenizer: Tokenizer, progress: Progress,
+        resources: Resources,
+    ) -> None:  # fmt: skip
         self.bundle, self.components = bundle, components
-        self._tokenizer, self._progress = tokenizer, progress
+        self._tokenizer, self._progress, self._resources = tokenizer, progress, resources
 
     @property
     def device(self) -> str:
-        """Where the engines run and what runs them, as in `cpu (onnxruntime)`."""
-        engines = [component.engine for component in self.components.values()]
-        backends = dict.fromkeys(str(engine.engine.backend) for engine in engines)
-        return f"{engines[0].device} ({', '.join(backends)})"
+        """Where the engines run and what runs them, as in `cpu (onnxruntime)` or `cuda:0, NVIDIA L4 (tensorrt)`."""
+        backends = dict.fromkeys(str(component.engine.engine.backend) for component in self.components.values())
+        return f"{described(self._resources.device)} ({', '.join(backends)})"
 
     def __call__(self, **options: Unpack[Options]) -> Video:
         """Makes one video.
@@ -100,6 +103,9 @@ class LtxVideoPipeline(Closing):
         self._given(options.get("latents"), run, self._grid(run))
         if embeddings is not None:
             self._check_embeddings(embeddings, is_guided=self._is_guided(run))
+        check_sizes(
+            run, self.components, runs(run, self._grid(run), self.bundle.settings, self._texts(run, embeddings))
+        )
         return run
 
     def decode(self, step: DenoisingStep) -> list[Video]:
@@ -118,6 +124,7 @@ class LtxVideoPipeline(Closing):
         """Releases every engine."""
         for component in self.components.values():
             component.engine.close()
+        self._resources.close()
 
     def _given(self, latents: FloatArray | None, run: Run, grid: LatentGrid) -> FloatArray | None:
         if latents is None:
@@ -141,6 +148,14 @@ class LtxVideoPipeline(Closing):
             if values is not None and (problem := context.mismatch(str(values.dtype), values.shape, {"batch": 1})):
                 raise RequestError(f"The embeddings do not fit this bundle: {problem}.")
 
+    def _texts(self, run: Run, embeddings: PromptEmbeddings | None) -> list[TextLength]:
+        is_guided = self._is_guided(run)
+        if embeddings is not None:
+            given = [embeddings.positive, embeddings.negative if is_guided else None]
+            return [TextLength(encoded=None, kept=values.shape[1]) for values in given if values is not None]
+        prompts = [run.prompt, run.negative_prompt] if is_guided else [run.prompt]
+        return [text_length(prompt, self._tokenizer, run.conventions) for prompt in prompts]
+
     def _denoise(
         self, run: Run, grid: LatentGrid, embeddings: PromptEmbeddings | None, latents: FloatArray | None
     ) -> Iterator[DenoisingStep]:
@@ -151,18 +166,21 @@ class LtxVideoPipeline(Closing):
         if latents is None:
             latents = first_noise(run, grid, settings.latent_channels, generators[0])
         transformer = self._transformer()
-        denoiser = Denoiser(transformer, run, grid, settings.rope_width, contexts)
         total = len(sigmas) - 1
         with ExitStack() as phase:
             phase.enter_context(transformer.held())
+            denoiser = Denoiser(transformer, run, grid, settings.rope_width, contexts, transformer.put)
+            state = transformer.put(latents)
             for index, (sigma, following) in enumerate(pairwise(sigmas), 1):
-                latents = denoiser.step(latents, sigma, following, generators[1])
-                if index == total:
-                    phase.close()  # the transformer is gone before the caller decodes
-                yield DenoisingStep(
-                    index=index, total=total, sigma=float(following), latents=latents, run=run, grid=grid,
+                state = denoiser.step(state, sigma, following, generators[1])
+                step = DenoisingStep(
+                    index=index, total=total, sigma=float(following), state=state, run=run, grid=grid,
                     generators=copy.deepcopy(generators),
                 )  # fmt: skip
+                if index == total:
+                    _ = step.latents  # a GPU's are looked at here only: a look at every step would stop its queue
+                    phase.close()  # the transformer is gone before the caller decodes
+                yield step
 
     def _transformer(self) -> Transformer:
         transformer = self.components["transformer"]

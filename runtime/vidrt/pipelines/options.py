@@ -1,12 +1,17 @@
 """What a pipeline takes and what it hands out on the way."""
 
+import functools
 from dataclasses import dataclass
 from typing import TypedDict
 
+import numpy as np
+
 from vidrt.arrays import FloatArray
+from vidrt.cuda.arrays import MixedArray
 from vidrt.noise.base import Generator
 from vidrt.pipelines.latents import LatentGrid
 from vidrt.pipelines.request import PromptEmbeddings, Run
+from vidrt.sessions.base import check_outputs
 
 
 class Options(TypedDict, total=False):
@@ -37,7 +42,7 @@ class DenoisingStep:
         index: how many steps are done.
         total: how many there are.
         sigma: the noise level that is left.
-        latents: tokens (B, S, C), normalised.
+        state: the latents where the transformer left them; read `latents`.
         run: what is being made.
         grid: the latents' frames, rows and columns.
         generators: the run's random streams as they stand; decoding draws from copies.
@@ -46,7 +51,20 @@ class DenoisingStep:
     index: int
     total: int
     sigma: float
-    latents: FloatArray
+    state: MixedArray
     run: Run
     grid: LatentGrid
     generators: tuple[Generator, Generator]
+
+    @functools.cached_property
+    def latents(self) -> FloatArray:
+        """Tokens (B, S, C), normalised, brought to the host at the first look.
+
+        Raises:
+            EngineError: values that are no numbers, or were on a GPU and went with their pipeline.
+        """
+        if isinstance(self.state, np.ndarray):
+            return self.state  # checked when the session gave it
+        values: FloatArray = np.asarray(self.state)
+        check_outputs({"velocity": values}, "transformer")
+        return values

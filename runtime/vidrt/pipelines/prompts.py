@@ -8,7 +8,7 @@ from vidrt.arrays import FloatArray
 from vidrt.components.text_encoder import TextEncoder
 from vidrt.pipelines.conventions import Conventions
 from vidrt.progress import Progress
-from vidrt.tokenizer import Tokenizer
+from vidrt.tokenizer import Tokenizer, Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,20 @@ class Contexts:
 
     positive: FloatArray
     negative: FloatArray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextLength:
+    """How many tokens the text encoder sees, None where embeddings are given, and how many of them count."""
+
+    encoded: int | None
+    kept: int
+
+
+def text_length(prompt: str, tokenizer: Tokenizer, rules: Conventions) -> TextLength:
+    """The lengths that `encode_prompt` will meet, without encoding."""
+    kept = len(_tokens(prompt, tokenizer, rules).ids)
+    return TextLength(encoded=rules.text_limit if rules.pads_text else kept, kept=kept)
 
 
 def encode_prompt(
@@ -30,8 +44,12 @@ def encode_prompt(
     Returns:
         (1, L, D) for the prompt's L tokens.
     """
-    tokens = tokenizer.encode(prompt.strip() if rules.strips_prompt else prompt, rules.text_limit)
+    tokens = _tokens(prompt, tokenizer, rules)
     if tokens.cut is not None:
         progress.note(f"The prompt has more than {rules.text_limit} tokens; this was cut off: {tokens.cut!r}")
     ids = tokenizer.pad(tokens.ids, rules.text_limit) if rules.pads_text else tokens.ids
     return np.ascontiguousarray(encoder(ids[None])[:, : len(tokens.ids)])
+
+
+def _tokens(prompt: str, tokenizer: Tokenizer, rules: Conventions) -> Tokens:
+    return tokenizer.encode(prompt.strip() if rules.strips_prompt else prompt, rules.text_limit)

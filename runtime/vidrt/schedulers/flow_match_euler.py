@@ -10,6 +10,7 @@ import numpy as np
 from vidrt_engines.schedule import Sampler, Schedule
 
 from vidrt.arrays import FloatArray
+from vidrt.cuda.arrays import Array
 
 LINEAR_THRESHOLD = 0.025
 
@@ -33,14 +34,12 @@ def schedule_sigmas(schedule: Schedule, steps: int, tokens: int) -> FloatArray:
     return np.append(kept, np.float32(0))
 
 
-def euler_step(latents: FloatArray, velocity: FloatArray, sigma: np.float32, next_sigma: np.float32) -> FloatArray:
+def euler_step(latents: Array, velocity: Array, sigma: np.float32, next_sigma: np.float32) -> Array:
     """One step along the velocity, from `sigma` to `next_sigma`; the arrays are of one shape."""
     return latents + (next_sigma - sigma) * velocity
 
 
-def stochastic_step(
-    latents: FloatArray, velocity: FloatArray, sigma: np.float32, next_sigma: np.float32, noise: FloatArray
-) -> FloatArray:
+def stochastic_step(latents: Array, velocity: Array, sigma: np.float32, next_sigma: np.float32, noise: Array) -> Array:
     """One step that predicts the clean latents and adds fresh noise of the next level."""
     clean = latents - sigma * velocity
     return (np.float32(1) - next_sigma) * clean + next_sigma * noise

@@ -1,22 +1,23 @@
 """What every backend's session promises."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from vidrt_engines.manifest import Engine
 from vidrt_engines.tensors import check_arrays
 
 from vidrt.arrays import AnyArray
+from vidrt.cuda.arrays import MixedArray
 from vidrt.errors import EngineError, RequestError
 
 
 class Session(Protocol):
-    """An opened engine: named arrays in, named arrays out."""
+    """An opened engine: named arrays in, named arrays out, on the device if any input was there."""
 
     provider: str
 
-    def run(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    def run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
         """Runs the engine once on arrays named as the manifest names them."""
         ...
 
@@ -25,7 +26,7 @@ class Session(Protocol):
         ...
 
 
-def check_inputs(engine: Engine, arrays: Mapping[str, AnyArray], what: str) -> None:
+def check_inputs(engine: Engine, arrays: Mapping[str, MixedArray], what: str) -> None:
     """Compares arrays with the manifest before they reach an engine.
 
     Raises:

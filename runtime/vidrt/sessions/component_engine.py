@@ -3,41 +3,71 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from vidrt_engines.errors import BundleError
-from vidrt_engines.manifest import Bundle, Engine, bundle_path
+from vidrt_engines.manifest import Engine, bundle_path
 from vidrt_engines.names import Backend, Component
 
-from vidrt.arrays import AnyArray
+from vidrt.arrays import FloatArray
+from vidrt.cuda.arrays import MixedArray
 from vidrt.devices import Device
-from vidrt.errors import DeviceError
 from vidrt.sessions.base import Session
+from vidrt.sessions.batches import joined, split
+from vidrt.sessions.fitting import VideoSize, refusal, spoken
 from vidrt.sessions.onnxruntime import OnnxruntimeSession
-
-AUTO = "auto"
+from vidrt.sessions.resources import Resources
+from vidrt.sessions.tensorrt import TensorrtSession
 
 
 class ComponentEngine:
-    """The engine of one component: opened on first use, kept open while it is held."""
+    """The engine of one component: opened on first use, kept open while it is held.
+
+    Args:
+        component: what it is.
+        engine: as the manifest describes it.
+        folder: the bundle's.
+        place: where it runs, or what it shares with the other engines of its pipeline.
+        keep_loaded: stay open between phases.
+    """
 
     def __init__(
-        self, component: Component, engine: Engine, folder: Path, device: Device, *, keep_loaded: bool = False
+        self,
+        component: Component,
+        engine: Engine,
+        folder: Path,
+        place: Device | Resources,
+        *,
+        keep_loaded: bool = False,
     ) -> None:
         self.component, self.engine, self._keep_loaded = component, engine, keep_loaded
-        self._path, self.device = bundle_path(folder, engine.files[0].path), device
+        self._resources = place if isinstance(place, Resources) else Resources(place)
+        self._folder, self._path = folder, bundle_path(folder, engine.files[0].path)
         self._session: Session | None = None
         self._holders = 0
+
+    @property
+    def device(self) -> Device:
+        """Where the engine runs."""
+        return self._resources.device
 
     @property
     def provider(self) -> str | None:
         """What runs the engine, or None while it is closed."""
         return self._session.provider if self._session else None
 
+    def refusal(self, sizes: Mapping[str, int], video: VideoSize) -> str | None:
+        """Says in a sentence which sizes of its inputs' axes the engine was not built for, or None."""
+        return refusal(self.engine, self.component, sizes, self._folder, video)
+
+    def put(self, values: FloatArray) -> Any:
+        """Brings values to where the engine computes on them: to the device for TensorRT, else they stay."""
+        return values if self.engine.backend is Backend.ONNXRUNTIME else self._resources.cuda().put(values)
+
     def load(self) -> Session:
         """Opens the engine, if it is not open."""
         if self._session is None:
-            name = self.component.replace("_", " ").replace("vae", "VAE")
-            self._session = OnnxruntimeSession(self._path, self.engine, self.device, name)
+            self._resources.release_idle()
+            self._session = self._open()
         return self._session
 
     def unload(self) -> None:
@@ -62,27 +92,13 @@ class ComponentEngine:
             self._holders -= 1
             self.unload()
 
-    def run(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    def run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
         """Runs the engine on named arrays; one that nobody holds is opened for this run alone."""
         with self.held():
-            return self.load().run(arrays)
+            session = self.load()
+            return joined([session.run(part) for part in split(self.engine, arrays)])
 
-
-def choose_engine(bundle: Bundle, component: Component, backend: str, folder: Path) -> Engine:
-    """The engine of a component for a backend, or the first that there is for `auto`.
-
-    Raises:
-        BundleError: the bundle has none for the component.
-        DeviceError: the backend is not known, or the bundle has no engine for it.
-    """
-    if backend != AUTO and backend not in list(Backend):
-        raise DeviceError(f"The backend should be one of auto, {', '.join(Backend)}, not '{backend}'.")
-    engines = bundle.engines.get(component, ())
-    if not engines:
-        raise BundleError(f"{folder} has no {component} yet; run build-engines with --out {folder} to finish it.")
-    fitting = [engine for engine in engines if backend in (AUTO, engine.backend)]
-    if not fitting:
-        raise DeviceError(
-            f"{folder} has no {component} for {backend}; build it with build-engines --backend {backend}."
-        )
-    return fitting[0]
+    def _open(self) -> Session:
+        if self.engine.backend is Backend.ONNXRUNTIME:
+            return OnnxruntimeSession(self._path, self.engine, self.device, spoken(self.component))
+        return TensorrtSession(self._folder, self.engine, self.component, self._resources)

@@ -5,10 +5,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from vidrt_engines.manifest import Engine
 
-from vidrt.arrays import AnyArray
 from vidrt.closing import Closing
+from vidrt.cuda.arrays import MixedArray
 from vidrt.devices import Device
 from vidrt.errors import DeviceError, EngineError, MissingExtraError
 from vidrt.sessions.base import check_inputs, check_outputs
@@ -33,8 +34,8 @@ class OnnxruntimeSession(Closing):
         if device.kind == "cuda" and self.provider != "CUDAExecutionProvider":
             raise DeviceError(f"onnxruntime could not use {device} for the {what}; check CUDA and cuDNN or use --cpu.")
 
-    def run(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """Runs the graph once.
+    def run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
+        """Runs the graph once; arrays on a device are brought to the host for it.
 
         Raises:
             RequestError: the arrays do not fit the manifest.
@@ -43,12 +44,12 @@ class OnnxruntimeSession(Closing):
         check_inputs(self._engine, arrays, self._what)
         names = [spec.name for spec in self._engine.outputs]
         try:
-            results = self._session.run(names, dict(arrays))
+            results = self._session.run(names, {name: np.asarray(array) for name, array in arrays.items()})
         except Exception as error:  # onnxruntime's own exceptions share no base
             raise EngineError(f"The {self._what} failed: {_first_line(error)}.") from error
-        arrays = dict(zip(names, results, strict=True))
-        check_outputs(arrays, self._what)
-        return arrays
+        outputs = dict(zip(names, results, strict=True))
+        check_outputs(outputs, self._what)
+        return outputs
 
     def close(self) -> None:
         """Releases the graph and its memory."""

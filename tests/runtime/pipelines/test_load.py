@@ -84,12 +84,12 @@ def test_latent_statistics_for_other_channels_are_refused(edited, name, sentence
     assert "should have latent statistics for 8 channels; build the bundle again" in sentence(error)
 
 
-@pytest.mark.parametrize("name", ["tensorrt", "ONNXRUNTIME", ""])
+@pytest.mark.parametrize("name", ["TensorRT", "ONNXRUNTIME", ""])
 def test_an_unknown_backend_lists_the_known(name, sentence):
     """A backend that is not known is refused with those that are."""
     with pytest.raises(DeviceError) as error:
         load_pipeline(DEFAULT_BUNDLE, backend=name)
-    assert sentence(error) == f"The backend should be one of auto, onnxruntime, not '{name}'."
+    assert sentence(error) == f"The backend should be one of auto, onnxruntime, tensorrt, tensorrt-rtx, not '{name}'."
 
 
 def test_an_unknown_device_is_refused():

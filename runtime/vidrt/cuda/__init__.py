@@ -1,0 +1,1 @@
+"""CUDA without PyTorch: memory, streams, graphs and the one kernel that the runtime has of its own."""

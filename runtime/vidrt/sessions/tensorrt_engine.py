@@ -1,0 +1,87 @@
+"""A plan, read and made ready to run by either flavour of TensorRT."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from vidrt_engines.manifest import Engine, bundle_path
+from vidrt_engines.names import Backend, Component
+
+from vidrt.closing import Closing
+from vidrt.cuda.arrays import Shape
+from vidrt.cuda.device import CudaDevice
+from vidrt.errors import EngineError
+from vidrt.sessions.fitting import spoken
+from vidrt.sessions.kernel_cache import KernelCache, cache_path
+from vidrt.sessions.resources import Resources
+from vidrt.sessions.tensorrt_context import ShapedContext
+from vidrt.sessions.tensorrt_library import deserialised, library, logger, refit, set_weight_budget
+from vidrt.validity import rebuild
+
+STRIPPED = "stripped"
+
+
+class TensorrtEngine(Closing):
+    """A deserialised plan and the configuration that its contexts share.
+
+    Raises:
+        MissingExtraError: the flavour's module is not installed.
+        EngineError: the plan cannot be read, lacks its weights, or does not fit the memory limit.
+    """
+
+    def __init__(self, folder: Path, engine: Engine, component: Component, resources: Resources) -> None:
+        self._trt = library(engine.backend)
+        self._log = logger(self._trt)
+        self._is_rtx = engine.backend is Backend.TENSORRT_RTX
+        self._cache: KernelCache | None = None
+        self._runtime = self._trt.Runtime(self._log)
+        path = bundle_path(folder, engine.files[0].path)
+        self._engine = deserialised(self._trt, self._runtime, path)
+        if self._engine is None:
+            raise EngineError(_unreadable(engine, component, folder, self._log.told()))
+        if engine.key.get("weights_in") == STRIPPED:
+            refit(self._trt, self._engine, engine, folder, spoken(component))
+        if resources.memory_limit is not None:
+            set_weight_budget(self._engine, resources.memory_limit, spoken(component))
+        self._config = self._configured(engine, resources) if self._is_rtx else None
+
+    def context(self, profile: int, shapes: Mapping[str, Shape], device: CudaDevice) -> ShapedContext:
+        """A context for one profile and one set of shapes, whose working memory is the device's workspace."""
+        strategy = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        context = self._engine.create_execution_context(self._config or strategy)
+        if context is None:
+            raise EngineError(f"TensorRT cannot make the plan ready to run: {self._log.told()}.")
+        return ShapedContext(context, profile, shapes, device, captures=not self._is_rtx)
+
+    def told(self, error: EngineError) -> str:
+        """Why a run failed, with what TensorRT said of it."""
+        told = self._log.take()
+        return f"{error} ({told})" if told else str(error).rstrip(".")
+
+    def close(self) -> None:
+        """Releases the plan, and keeps the kernels that were compiled for it."""
+        if self._cache is not None:
+            self._cache.save()
+        self._cache = self._config = self._engine = self._runtime = None
+
+    def _configured(self, engine: Engine, resources: Resources) -> Any:
+        trt = self._trt
+        config = self._engine.create_runtime_config()
+        config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+        config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        # eager: a denoising loop keeps its shapes, and kernels that change on the way would change the video of a seed
+        config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+        self._cache = KernelCache(config, cache_path(engine, resources.device, _version(trt)))
+        return config
+
+
+def _version(trt: ModuleType) -> str:
+    return str(trt.__version__)
+
+
+def _unreadable(engine: Engine, component: Component, folder: Path, why: str) -> str:
+    return (
+        f"{engine.backend} cannot read the plan of the {spoken(component)} ({why}): it is damaged or from another "
+        f"version; {rebuild(engine, component, folder)}."
+    )
