@@ -49,9 +49,13 @@ def gpus() -> tuple[Gpu, ...]:
     return cuda_driver().gpus
 
 
-@functools.cache
 def cuda_driver() -> Driver:
-    """Asks the driver once; a driver that is missing or fails is told as such and raises nothing."""
+    """The driver of this machine, asked once; one that is missing or fails is told as such and raises nothing."""
+    return _asked()
+
+
+@functools.cache
+def _asked() -> Driver:
     try:
         library = ctypes.CDLL(_LIBRARY)
     except OSError:

@@ -67,7 +67,7 @@ def ask(monkeypatch):
             return library
 
         monkeypatch.setattr(cuda_driver.ctypes, "CDLL", open_library)
-        return cuda_driver.cuda_driver.__wrapped__()
+        return cuda_driver._asked.__wrapped__()
 
     return load
 

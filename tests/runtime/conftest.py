@@ -60,6 +60,15 @@ def any_version(demo_copy):
     return demo_copy
 
 
+@pytest.fixture(scope="session")
+def plan():
+    """The bytes of a real plan of TensorRT for RTX."""
+    pytest.importorskip("tensorrt_rtx")
+    from tiny_plans import build_plan
+
+    return build_plan()
+
+
 class Notes:
     """Progress that remembers what it was told."""
 

@@ -25,14 +25,13 @@ def driver(*gpus: Gpu, cuda_version: str = "13.1") -> Driver:
     return Driver(cuda_version=cuda_version, gpus=gpus or (gpu(),))
 
 
-def pretend(patch: pytest.MonkeyPatch, found: Driver, *, cuda: int = 13, **versions: str | None) -> None:
+def pretend(patch: pytest.MonkeyPatch, found: Driver, *, built_for: int = 13, **versions: str | None) -> None:
     """Give this process another driver and libraries by module: a version, or None for one that is not installed.
 
-    Wheels of TensorRT are those for the CUDA of that major version; modules that are not named stay as they are.
+    Wheels of TensorRT are those for CUDA `built_for`; modules that are not named stay as they are.
     """
-    patch.setattr(cuda_driver, "cuda_driver", lambda: found)
-    patch.setattr("vidrt.readiness.cuda_driver", lambda: found)
-    wheels = tuple(f"{name}_cu{cuda}_libs" for name in versions if name.startswith("tensorrt") and versions[name])
+    patch.setattr(cuda_driver, "_asked", lambda: found)
+    wheels = tuple(f"{name}_cu{built_for}_libs" for name in versions if name.startswith("tensorrt") and versions[name])
     patch.setattr(tensorrt_wheels, "_installed", lambda: wheels)
     for name, version in versions.items():
         patch.setitem(sys.modules, name, version and SimpleNamespace(__version__=version))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import traceback
 import click
 from vidrt_engines.errors import BundleError
 
+from vidrt.cli.doctor import doctor
 from vidrt.cli.generate import generate
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
@@ -20,6 +21,7 @@ def commands() -> None:
 
 
 commands.add_command(generate)
+commands.add_command(doctor)
 
 
 def main() -> None:
