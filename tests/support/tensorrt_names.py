@@ -29,9 +29,12 @@ def names_of(module, libraries=None):
 
     Args:
         module: imported in a process of its own.
-        libraries: a folder for the loader to look in.
+        libraries: a folder for the loader to look in first.
     """
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)} if libraries else None
+    environment = dict(os.environ)
+    if libraries:
+        paths = [str(libraries), environment.get("LD_LIBRARY_PATH", "")]
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, paths))
     command = [sys.executable, "-c", _LIST_NAMES, module]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, f"{module} cannot be imported: {ended.stderr}"
