@@ -10,6 +10,9 @@ _LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 # CUdevice_attribute of cuda.h
 _MAJOR, _MINOR = 75, 76
 _NAME_BYTES = 256
+# what cuInit gives where CUDA_VISIBLE_DEVICES hides every GPU
+_NO_DEVICE = 100
+_NONE_SHOWN = "the CUDA driver shows no GPU"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +69,15 @@ def _asked() -> Driver:
         _call(library, "cuInit", 0)
         found = tuple(_gpu(library, index) for index in range(_int(library, "cuDeviceGetCount")))
     except (_DriverError, AttributeError) as error:
-        return Driver(cuda_version=version, problem=f"the CUDA driver fails: {error}")
-    return Driver(cuda_version=version, gpus=found, problem=None if found else "the CUDA driver shows no GPU")
+        hidden = getattr(error, "status", None) == _NO_DEVICE
+        return Driver(cuda_version=version, problem=_NONE_SHOWN if hidden else f"the CUDA driver fails: {error}")
+    return Driver(cuda_version=version, gpus=found, problem=None if found else _NONE_SHOWN)
 
 
 class _DriverError(Exception):
-    pass
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def _version(library: Any) -> str:
@@ -103,7 +109,7 @@ def _int(library: Any, function: str, *arguments: object) -> int:
 
 def _call(library: Any, function: str, *arguments: object) -> None:
     if status := getattr(library, function)(*arguments):
-        raise _DriverError(f"{function} gave {_error_name(library, status)}")
+        raise _DriverError(f"{function} gave {_error_name(library, status)}", status)
 
 
 def _error_name(library: Any, status: int) -> str:

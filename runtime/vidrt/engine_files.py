@@ -39,7 +39,8 @@ def check_hashes(engine: Engine, folder: Path, cure: str, progress: Progress) ->
     for file in engine.files:
         found = _sha256(bundle_path(folder, file.path), file.path, progress)
         if found != file.sha256:
-            return Invalid(field=f"SHA-256 of {file.path}", engine=file.sha256[:16], here=found[:16], cure=cure)
+            expected, here = (f"of SHA-256 {digest[:16]}" for digest in (file.sha256, found))
+            return Invalid(field=f"file {file.path}", engine=expected, here=here, cure=cure)
     return None
 
 
@@ -48,7 +49,7 @@ def _wrong_size(file: BundleFile, path: Path, cure: str) -> Invalid | None:
     if size == file.bytes:
         return None
     here = "missing" if size is None else f"{size:,} bytes"
-    return Invalid(field=f"size of {file.path}", engine=f"{file.bytes:,} bytes", here=here, cure=cure)
+    return Invalid(field=f"file {file.path}", engine=f"{file.bytes:,} bytes", here=here, cure=cure)
 
 
 def _wrong_beginning(engine: Engine, folder: Path, cure: str) -> Invalid | None:
@@ -61,7 +62,7 @@ def _wrong_beginning(engine: Engine, folder: Path, cure: str) -> Invalid | None:
     if found == expected:
         return None
     name = next((f"a plan for {backend}" for backend, begin in _BEGINNINGS.items() if begin == found), "no plan")
-    return Invalid(field=f"kind of {first}", engine=f"a plan for {engine.backend}", here=name, cure=cure)
+    return Invalid(field=f"file {first}", engine=f"a plan for {engine.backend}", here=name, cure=cure)
 
 
 def _sha256(path: Path, name: str, progress: Progress) -> str:

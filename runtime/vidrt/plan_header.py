@@ -9,6 +9,7 @@ from vidrt_engines.manifest import Engine
 
 from vidrt.validity import Invalid, Unknown, Valid, Validity
 
+_GIB = 2**30
 _SUBOPTIMAL = "TensorRT for RTX calls it suboptimal on this GPU: one that is built for it alone may be faster"
 
 
@@ -48,7 +49,9 @@ def _meanings(key: Mapping[str, str], gpu: Gpu | None, cure: str) -> dict[str, I
     driver = cuda_driver().cuda_version or "none"
     update = "update the NVIDIA driver"
     return {
-        "MALFORMED_ENGINE": Invalid(field="header", engine="a plan for tensorrt-rtx", here="no such plan", cure=cure),
+        "MALFORMED_ENGINE": Invalid(
+            field="header", engine="that of a plan for tensorrt-rtx", here="another", cure=cure
+        ),
         "VERSION_MISMATCH": Invalid(
             field="TensorRT version", engine=key.get("tensorrt", "unknown"), here="another", cure=cure
         ),
@@ -61,6 +64,9 @@ def _meanings(key: Mapping[str, str], gpu: Gpu | None, cure: str) -> dict[str, I
         "OLD_CUDA_DRIVER": Invalid(field="CUDA driver", engine="a newer one", here=driver, cure=update),
         "OLD_CUDA_RUNTIME": Invalid(field="CUDA runtime", engine="a newer one", here="an older one", cure=cure),
         "INSUFFICIENT_GPU_MEMORY": Invalid(
-            field="GPU memory", engine="more", here="less", cure="free memory of the GPU, or build for smaller sizes"
+            field="GPU memory",
+            engine="more than there is",
+            here=f"{gpu.memory_bytes / _GIB:.1f} GiB" if gpu else "unknown",
+            cure="free memory of the GPU, or build for smaller sizes",
         ),
     }

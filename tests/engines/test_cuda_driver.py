@@ -46,7 +46,7 @@ class Library:
         write(value, ctypes.c_int, self.devices[device - 100][1][{75: 0, 76: 1}[attribute]])
 
     def _cuGetErrorName(self, status, name):  # noqa: N802 - the driver's name
-        names = {100: b"CUDA_ERROR_NO_DEVICE"}
+        names = {999: b"CUDA_ERROR_UNKNOWN"}
         write(name, ctypes.c_char_p, names.get(status))
         return 0 if status in names else 1
 
@@ -98,7 +98,9 @@ def test_without_a_driver_there_are_no_gpus(ask):
 
 def test_a_driver_without_gpus_says_so(ask):
     """A driver whose devices are all hidden still has a version."""
-    assert ask(Library()) == Driver(cuda_version="13.1", problem="the CUDA driver shows no GPU")
+    hidden = Driver(cuda_version="13.1", problem="the CUDA driver shows no GPU")
+    assert ask(Library()) == hidden
+    assert ask(Library(HOPPER, failing={"cuInit": 100})) == hidden
 
 
 @pytest.mark.parametrize(
@@ -115,8 +117,8 @@ def test_a_driver_without_gpus_says_so(ask):
 )
 def test_a_driver_that_fails_raises_nothing(ask, function, version):
     """Whichever call fails or is absent, there are no GPUs, and the reason names the call and its error."""
-    failed = ask(Library(HOPPER, failing={function: 100}))
-    problem = f"the CUDA driver fails: {function} gave CUDA_ERROR_NO_DEVICE"
+    failed = ask(Library(HOPPER, failing={function: 999}))
+    problem = f"the CUDA driver fails: {function} gave CUDA_ERROR_UNKNOWN"
     assert failed == Driver(cuda_version=version, problem=problem)
     assert ask(Library(HOPPER, failing={function: 7})).problem.endswith(f"{function} gave 7")
     absent = ask(Library(HOPPER, lacking={function}))
@@ -125,8 +127,8 @@ def test_a_driver_that_fails_raises_nothing(ask, function, version):
 
 def test_an_error_without_a_name_keeps_its_number(ask):
     """A driver too old to name its errors still gives their numbers."""
-    library = Library(HOPPER, failing={"cuInit": 100}, lacking={"cuGetErrorName"})
-    assert ask(library).problem == "the CUDA driver fails: cuInit gave 100"
+    library = Library(HOPPER, failing={"cuInit": 999}, lacking={"cuGetErrorName"})
+    assert ask(library).problem == "the CUDA driver fails: cuInit gave 999"
 
 
 def test_this_machine_can_be_asked():

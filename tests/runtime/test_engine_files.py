@@ -42,7 +42,7 @@ def test_a_file_that_lost_its_end(make_engine, tmp_path):
     engine = make_engine()
     (tmp_path / "transformer/plan").write_bytes(PLAN[:-1])
     found = check_files(engine, tmp_path, CURE)
-    assert differing(found) == ("size of transformer/plan", "3,000,004 bytes", "3,000,003 bytes")
+    assert differing(found) == ("file transformer/plan", "3,000,004 bytes", "3,000,003 bytes")
     assert found.cure == CURE
 
 
@@ -66,7 +66,7 @@ def test_a_file_that_is_missing(make_engine, tmp_path):
 def test_a_file_of_another_kind(make_engine, tmp_path, content, backend, here):
     """A file that does not begin as a plan of its backend does is found by its first bytes."""
     found = check_files(make_engine(content, backend), tmp_path, CURE)
-    assert differing(found) == ("kind of transformer/plan", f"a plan for {backend}", here)
+    assert differing(found) == ("file transformer/plan", f"a plan for {backend}", here)
 
 
 def test_graphs_begin_as_they_like(make_engine, tmp_path):
@@ -81,8 +81,8 @@ def test_a_file_that_changed_in_its_middle(make_engine, tmp_path, notes):
     (tmp_path / "transformer/plan").write_bytes(PLAN[:1_500_000] + b"\xff" + PLAN[1_500_001:])
     assert check_files(engine, tmp_path, CURE) is None
     found = check_hashes(engine, tmp_path, CURE, notes)
-    assert found.field == "SHA-256 of transformer/plan"
-    assert found.engine == engine.files[0].sha256[:16] != found.here
+    assert found.field == "file transformer/plan"
+    assert found.engine == f"of SHA-256 {engine.files[0].sha256[:16]}" != found.here
 
 
 def test_a_path_out_of_the_bundle_is_an_error(make_engine, tmp_path):

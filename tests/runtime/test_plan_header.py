@@ -81,8 +81,8 @@ def test_a_plan_that_is_not_at_its_best(ask):
         ("UNSUPPORTED_CC", "compute capability", "8.0 8.6 8.9 12.0+", "8.9"),
         ("OLD_CUDA_DRIVER", "CUDA driver", "a newer one", "12.4"),
         ("OLD_CUDA_RUNTIME", "CUDA runtime", "a newer one", "an older one"),
-        ("INSUFFICIENT_GPU_MEMORY", "GPU memory", "more", "less"),
-        ("MALFORMED_ENGINE", "header", "a plan for tensorrt-rtx", "no such plan"),
+        ("INSUFFICIENT_GPU_MEMORY", "GPU memory", "more than there is", "140.4 GiB"),
+        ("MALFORMED_ENGINE", "header", "that of a plan for tensorrt-rtx", "another"),
     ],
 )
 def test_each_reason_of_the_library(ask, reason, field, engine_has, here):

@@ -127,7 +127,7 @@ def test_verify_reads_every_file(vidrt, demo_copy):
     *shown, last = ended.err.splitlines()
     assert shown[0].startswith("reading text_encoder/")
     assert last.startswith(
-        f"vidrt: {demo_copy} cannot be played here: the transformer for onnxruntime: its SHA-256 of "
+        f"vidrt: {demo_copy} cannot be played here: the transformer for onnxruntime: its file transformer/"
     )
     assert len(vidrt("doctor", demo_copy, "--verify", "--quiet").err.splitlines()) == 1
 
@@ -175,7 +175,7 @@ def test_a_damaged_bundle_is_described(vidrt, demo_copy):
     assert ended.out.count("  valid") == 3
     assert ended.out.splitlines()[-1] == "  does not play here"
     (line,) = ended.err.splitlines()
-    assert "the transformer for onnxruntime: its size of transformer/" in line
+    assert "the transformer for onnxruntime: its file transformer/" in line
     assert line.endswith(".")
 
 
