@@ -167,6 +167,26 @@ def test_a_real_plan(add, plan, demo_copy, notes, monkeypatch, verify):
     assert states(diagnose_bundle(str(demo_copy), notes, verify=verify))[key] is (Invalid if verify else Unknown)
 
 
+def test_the_key_is_asked_before_the_library(machine, only, demo_copy, notes, monkeypatch):
+    """What the key says is told, not what the library makes of the same."""
+    only(Backend.TENSORRT_RTX, RTX)
+    machine(driver())
+    monkeypatch.setattr(diagnosis, "check_header", lambda *_: pytest.fail("was asked"))
+    report = diagnose_bundle(str(demo_copy), notes)
+    assert {engine.validity.field for engine in report.engines} == {"compute capability"}
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_the_cause_is_what_a_run_needs(machine, demo_copy, notes, verify):
+    """Of several files that are missing, the cause is the one of a component that a run cannot do without."""
+    machine(NO_DRIVER)
+    for path in (*demo_copy.glob("vae_encoder/*/model.onnx"), *demo_copy.glob("vae_decoder/*/model.onnx")):
+        path.unlink()
+    report = diagnose_bundle(str(demo_copy), notes, verify=verify)
+    assert cause(report).startswith("the vae_decoder for onnxruntime: its file vae_decoder/")
+    assert " and here it is missing; run: build-engines SOURCE" in cause(report)
+
+
 @pytest.mark.parametrize(
     ("verdict", "shown"),
     [(Valid(note="slow"), Valid), (Unknown(reason="no idea"), Unknown),

@@ -1,5 +1,7 @@
 """An engine's key against a machine: each field that differs, and what cannot be said."""
 
+import sys
+
 import pytest
 from machines import NO_DRIVER, driver, gpu, pretend
 from vidrt import readiness, validity
@@ -116,6 +118,12 @@ def test_any_fits_every_machine(field):
     assert check(engine, GPU) == Valid()
 
 
+@pytest.mark.usefixtures("hopper")
+def test_of_cuda_the_major_version_counts():
+    """Libraries for CUDA 13.1 are libraries for CUDA 13."""
+    assert check(tensorrt(cuda="13.1"), GPU) == Valid()
+
+
 @pytest.mark.parametrize("field", ["tensorrt", "compute_capability"])
 @pytest.mark.usefixtures("hopper")
 def test_a_key_without_what_matters_most_is_not_trusted(field):
@@ -175,6 +183,14 @@ def test_a_library_that_is_missing_is_named_with_its_extra(machine):
     told = "TensorRT is not installed; run: pip install 'vidrt[tensorrt]'"
     assert check(tensorrt(), GPU) == Unknown(reason=told)
     assert check(tensorrt(platform="windows-x86_64"), GPU).field == "platform"
+
+
+@pytest.mark.usefixtures("hopper")
+def test_cuda_bindings_are_needed_too(monkeypatch):
+    """Sessions of TensorRT reach the GPU's memory through cuda-bindings."""
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
+    told = "cuda-bindings is not installed; run: pip install 'vidrt[tensorrt]'"
+    assert check(tensorrt(), GPU) == Unknown(reason=told)
 
 
 @pytest.mark.parametrize(("version", "ready"), [("12.9", False), ("13.0", True), ("14.0", True)])
