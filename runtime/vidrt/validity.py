@@ -50,7 +50,8 @@ class Unknown:
 
 Validity = Valid | Invalid | Unknown
 
-ANY = "any"
+# What fits every machine, and what a builder writes that could not tell.
+_UNBOUND = ("any", "")
 # Fields of an engine's key that depend on the machine, in the order in which they are compared.
 _WORDS = {
     "platform": "platform",
@@ -100,7 +101,9 @@ def check(
         return Invalid(field=_WORDS[name], engine=engine.key[name], here=here, cure=cure)
     if reason := obstacle(engine.backend, device):
         return Unknown(reason=reason)
-    if engine.backend is not Backend.ONNXRUNTIME and (missing := [name for name in _NEEDED if name not in engine.key]):
+    if engine.backend is not Backend.ONNXRUNTIME and (
+        missing := [name for name in _NEEDED if not engine.key.get(name)]
+    ):
         cure = rebuild(engine, component, folder)
         return Unknown(reason=f"bundle.json does not tell its {_WORDS[missing[0]]}; {cure}")
     return Valid()
@@ -129,8 +132,8 @@ def _differing(engine: Engine, device: Device) -> tuple[str, str] | None:
 
 
 def _fits(engine: Engine, name: str, here: str) -> bool:
-    wanted = engine.key.get(name, ANY)
-    if wanted == ANY:
+    wanted = engine.key.get(name, "")
+    if wanted in _UNBOUND:
         return True
     if name == "compute_capability":
         return reaches(wanted, here)

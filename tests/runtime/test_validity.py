@@ -111,9 +111,10 @@ def test_a_wheel_that_was_packed_again_has_the_same_library():
 @pytest.mark.parametrize("field", ["cuda", "platform", "gpu"])
 @pytest.mark.usefixtures("hopper")
 def test_any_fits_every_machine(field):
-    """A field that is "any", or that the builder left out, is not compared."""
+    """A field that is "any", or that the builder could not tell or left out, is not compared."""
     engine = tensorrt()
     assert check(tensorrt(**{field: "any"}), GPU) == Valid()
+    assert check(tensorrt(**{field: ""}), GPU) == Valid()
     del engine.key[field]
     assert check(engine, GPU) == Valid()
 
@@ -130,9 +131,10 @@ def test_a_key_without_what_matters_most_is_not_trusted(field):
     """Without the library's version or the compute capability nobody can say that an engine fits."""
     engine = tensorrt()
     del engine.key[field]
-    found = check(engine, GPU)
-    assert isinstance(found, Unknown)
-    assert found.reason.startswith("bundle.json does not tell its ")
+    for silent in (engine, tensorrt(**{field: ""})):
+        found = check(silent, GPU)
+        assert isinstance(found, Unknown)
+        assert found.reason.startswith("bundle.json does not tell its ")
 
 
 @pytest.mark.usefixtures("ada")

@@ -11,9 +11,10 @@ _VERIFY = "Read every file of the bundle and compare its SHA-256."
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
 def doctor(bundle: str | None, *, verify: bool, quiet: bool, debug: bool) -> None:
-    """Tell what this machine can run, and whether it can play BUNDLE: a folder or demo:NAME.
+    """Tell what this machine can run.
 
-    The exit status is 0 if something can, 1 if nothing can.
+    With BUNDLE, a folder or demo:NAME, also whether it can play that, and why not. The exit status is 1 if nothing
+    here can play the bundle, or any.
     """
     from vidrt.cli.doctor_text import bundle_lines, machine_lines
     from vidrt.diagnosis import cause, diagnose_bundle, diagnose_machine
