@@ -3,10 +3,17 @@
 import contextlib
 import json
 import shutil
+import sys
+from dataclasses import dataclass
 
 import pytest
+from double_bundles import CAPABILITY, GPU, VERSIONS
+from host_cuda import HostCuda
+from machines import driver, gpu, pretend
+from trt_double import Double
 from vidrt.pipelines.load import load_pipeline
-from vidrt.sessions import component_engine
+from vidrt.sessions import component_engine, resources
+from vidrt.sessions.tensorrt_library import MODULES
 from vidrt_engines.places import DEFAULT_BUNDLE, find_bundle
 from vidrt_engines.settings import LtxSettings, SchedulerSettings
 
@@ -67,6 +74,28 @@ def plan():
     from tiny_plans import build_plan
 
     return build_plan()
+
+
+@dataclass
+class Machine:
+    """A machine with a GPU, of doubles: its CUDA and both flavours of TensorRT."""
+
+    cuda: HostCuda
+    flavours: dict[str, Double]
+
+
+@pytest.fixture
+def gpu_machine(monkeypatch, tmp_path):
+    """A machine with a GPU; what is left of its memory at the end of a test is a leak."""
+    cuda = HostCuda()
+    machine = Machine(cuda, {str(b): Double(cuda, name=MODULES[b], version=VERSIONS[b]) for b in VERSIONS})
+    pretend(monkeypatch, driver(gpu(GPU, CAPABILITY)), tensorrt="11.4.0.9", tensorrt_rtx="1.7.1.116")
+    for double in machine.flavours.values():
+        monkeypatch.setitem(sys.modules, double.module.__name__, double.module)
+    monkeypatch.setattr(resources, "DriverCuda", lambda _: cuda)
+    monkeypatch.setenv("VIDRT_HOME", str(tmp_path / "home"))
+    yield machine
+    assert cuda.leaks == {}
 
 
 class Notes:

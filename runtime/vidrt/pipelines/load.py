@@ -23,6 +23,7 @@ from vidrt.sessions.fitting import spoken
 from vidrt.sessions.resources import Resources
 from vidrt.sizes import parse_size
 from vidrt.tokenizer import Tokenizer
+from vidrt.validity import rebuild
 
 # What a run can do without: a bundle may lack them.
 _OPTIONAL = frozenset({Component.VAE_ENCODER})
@@ -113,16 +114,24 @@ def _engines(bundle: Bundle, folder: Path, backend: str, resources: Resources) -
                 raise
             resources.note(str(error))
             continue
-        _check_limit(component, engine, resources)
+        _check_limit(component, engine, folder, resources)
         engines[component] = engine
     return engines
 
 
-def _check_limit(component: Component, engine: Engine, resources: Resources) -> None:
-    if resources.memory_limit is not None and engine.backend is Backend.ONNXRUNTIME:
+def _check_limit(component: Component, engine: Engine, folder: Path, resources: Resources) -> None:
+    """Refuses a memory limit that would be ignored; what a manifest does not say, the engine says when it is opened."""
+    if resources.memory_limit is None:
+        return
+    if engine.backend is Backend.ONNXRUNTIME:
         raise RequestError(
             f"A memory limit has no effect on {engine.backend}, which plays the {spoken(component)}: leave it out, or "
             f"use engines of TensorRT."
+        )
+    if engine.key.get("stream_weights") == "no":
+        raise RequestError(
+            f"The {spoken(component)} for {engine.backend} cannot be run under a memory limit; "
+            f"{rebuild(engine, component, folder)} --stream-weights."
         )
 
 

@@ -18,7 +18,7 @@ from vidrt.devices import described
 from vidrt.errors import RequestError
 from vidrt.noise.choice import make_generator
 from vidrt.output.video import Video
-from vidrt.pipelines.axes import check_sizes, runs
+from vidrt.pipelines.axes import check_sizes
 from vidrt.pipelines.decoding import decode_latents
 from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import LatentGrid, latent_grid, unpack
@@ -103,9 +103,7 @@ class LtxVideoPipeline(Closing):
         self._given(options.get("latents"), run, self._grid(run))
         if embeddings is not None:
             self._check_embeddings(embeddings, is_guided=self._is_guided(run))
-        check_sizes(
-            run, self.components, runs(run, self._grid(run), self.bundle.settings, self._texts(run, embeddings))
-        )
+        check_sizes(run, self.bundle.settings, self.components, self._texts(run, embeddings))
         return run
 
     def decode(self, step: DenoisingStep) -> list[Video]:

@@ -26,8 +26,7 @@ class VideoSize:
     @property
     def options(self) -> str:
         """The options of build-engines that ask for this size."""
-        size = f"{self.height}x{self.width}"
-        return f"--resolution {size}:{size}:{size} --frames {self.num_frames}:{self.num_frames}:{self.num_frames}"
+        return f"--resolution {self.height}x{self.width} --frames {self.num_frames}"
 
 
 def axis_sizes(specs: Iterable[TensorSpec], shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
@@ -68,7 +67,7 @@ def refusal(
     Args:
         engine: as the manifest describes it.
         component: what it is.
-        sizes: of the axes of its inputs.
+        sizes: of the axes of its inputs, among others.
         folder: the bundle's.
         video: the size of the video, where it is known.
     """

@@ -23,6 +23,8 @@ from vidrt.sessions.tensorrt_engine import TensorrtEngine
 
 # How many sets of shapes keep their context and graph: guidance alternates between prompts of two lengths.
 _KEPT_CONTEXTS = 4
+# Axes that hardly count for the time of a run, so that a short prompt is not told to be far from what is tuned for.
+_LIGHT = frozenset({"text_tokens", "timestep_tokens"})
 
 
 class TensorrtSession(Closing):
@@ -99,7 +101,7 @@ class TensorrtSession(Closing):
         if number is None:
             return 0  # an engine for fixed sizes has no profile to choose
         profile = self._engine.profiles[number]
-        named = {axis: size for axis, size in sizes.items() if axis in profile}
+        named = {axis: size for axis, size in sizes.items() if axis in profile and axis not in _LIGHT}
         if is_far(profile, named):
             tuned = ", ".join(f"{axis} {profile[axis].opt} (here {size})" for axis, size in named.items())
             self._note(f"The {self._what} is tuned for {tuned}: it runs, but not at its best.")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from vidrt_engines.manifest import Engine
+from vidrt_engines.manifest import Engine, bundle_path
 from vidrt_engines.names import Backend
 
 from vidrt.errors import EngineError, MissingExtraError
@@ -75,7 +75,7 @@ def refit(trt: ModuleType, cuda_engine: Any, engine: Engine, folder: Path, what:
         raise EngineError(f"The plan of the {what} has no weights and the bundle no graph to take them from.")
     log = logger(trt)
     parser = trt.OnnxParserRefitter(trt.Refitter(cuda_engine, log), log)
-    if not parser.refit_from_file(str(folder / graph)):
+    if not parser.refit_from_file(str(bundle_path(folder, graph))):
         raise EngineError(f"TensorRT cannot put the weights of {graph} into the plan of the {what}: {log.told()}.")
 
 
@@ -89,7 +89,7 @@ def set_weight_budget(cuda_engine: Any, limit: int, what: str) -> None:
     """
     streamable = cuda_engine.streamable_weights_size
     if not streamable:
-        raise EngineError(f"The {what} was built without weight streaming, so a memory limit has no effect on it.")
+        raise EngineError(f"The {what} was built without --stream-weights, so a memory limit has no effect on it.")
     cuda_engine.weight_streaming_budget_v2 = 0
     least = cuda_engine.device_memory_size_v2  # what streaming itself needs is in it
     if limit < least:
