@@ -20,8 +20,11 @@ class Islands:
 
 
 ISLANDS: dict[Component, Islands] = {
-    Component.TEXT_ENCODER: Islands(streams=("shared",)),
-    Component.TRANSFORMER: Islands(wide=("time_embed",), streams=("proj_in",)),
+    Component.TEXT_ENCODER: Islands(wide=("encoder.final_layer_norm",), streams=("shared",)),
+    Component.TRANSFORMER: Islands(
+        wide=("time_embed", "*.attn1.norm_[qk]"),  # normed queries and keys go on to their rotation in fp32
+        streams=("proj_in",),
+    ),
     Component.VAE_ENCODER: Islands(streams=("conv_in", "down_blocks.*.downsamplers.*", "down_blocks.*.conv_out")),
     Component.VAE_DECODER: Islands(
         wide=("*time_embedder",), streams=("conv_in", "up_blocks.*.conv_in", "up_blocks.*.upsamplers.*")

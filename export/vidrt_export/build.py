@@ -8,32 +8,28 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx_ir as ir
 from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import encode
-from vidrt_engines.manifest import FORMAT, Bundle, BundleFile, Engine, read_bundle, write_bundle
+from vidrt_engines.manifest import FORMAT, MANIFEST, Bundle, BundleFile, Engine, read_bundle, write_bundle
 from vidrt_engines.names import Component
 from vidrt_engines.settings import Defaults
 from vidrt_reference.checkpoint.errors import CheckpointError
 
+from vidrt_export.backends.base import Step
 from vidrt_export.console import Console
-from vidrt_export.plan import Plan, Step, check_disk
+from vidrt_export.plan import Plan, builder_of, check_disk, work
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.tokenizer import write_tokenizer
-from vidrt_export.tracing.trace import trace
 from vidrt_export.writing.files import (
     clear_partial_folders,
     described,
-    file_hash,
     move_into_place,
     partial_folder,
 )
-from vidrt_export.writing.graph import attach_weights
-from vidrt_export.writing.weights import hash_weights, place, write_weights
+from vidrt_export.writing.weights import hash_weights
 
 # Raised when the same checkpoint gives a different graph: engines built before are then built again.
-EXPORTER = "1"
-GRAPH, WEIGHTS = "model.onnx", "model.weights"
+EXPORTER = "2"
 
 
 def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> Bundle:
@@ -62,7 +58,7 @@ def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> B
             console.note(f"[{number + 1}/{len(plan.steps)}] {title}{left}")
             bundle = _build_step(step, out, bundle, console)
     finally:
-        if is_new and not any(out.rglob(GRAPH)):
+        if is_new and not any(out.glob(MANIFEST)):
             shutil.rmtree(out, ignore_errors=True)
     _remove_unused(out, bundle)
     return bundle
@@ -83,8 +79,8 @@ def _check_same_checkpoint(plan: Plan, out: Path) -> None:
 
 def _time_left(steps: Sequence[Step], done: int, seconds: float) -> str:
     """How long the rest will take at the pace so far; nothing before a step is done."""
-    finished = sum(step.work for step in steps[:done])
-    remaining = sum(step.work for step in steps[done:])
+    finished = sum(work(step) for step in steps[:done])
+    remaining = sum(work(step) for step in steps[done:])
     return f", about {seconds / finished * remaining:.0f} s left" if finished else ""
 
 
@@ -147,6 +143,7 @@ def _key(step: Step) -> dict[str, str]:
         "precision": step.precision,
         "exporter": EXPORTER,
         "architecture": hashlib.sha256(text.encode()).hexdigest(),
+        **builder_of(step).identity(step),
     }
 
 
@@ -162,26 +159,20 @@ def _up_to_date(step: Step, key: dict[str, str], bundle: Bundle, console: Consol
 
 def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) -> Engine:
     part = step.part
-    console.note("  tracing the graph")
-    model = trace(part.make, part.signature, part.sizes)
-    tensors, placed = part.used(), place(part.used(), step.precision)
     with partial_folder(out, part.component) as folder:
-        with console.bytes_of("writing weights", part.weight_bytes) as advance:
-            stored_hash, weights_hash = write_weights(folder / WEIGHTS, tensors, placed, advance)
-        attach_weights(model, placed, WEIGHTS, folder)
-        ir.save(model, folder / GRAPH)
-        key = {**key, "graph": file_hash(folder / GRAPH), "weights": stored_hash}
+        built = builder_of(step).write(step, folder, console)
+        key = {**key, **built.key, "weights": built.weights}
         identity = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]
         target = out / part.component / f"{step.backend}-{step.precision}-{identity}"
         move_into_place(folder, target)
-    files = (described(out, target / GRAPH, key["graph"]), described(out, target / WEIGHTS, weights_hash))
     return Engine(
         backend=step.backend,
         precision=step.precision,
-        files=files,
+        files=tuple(described(out, target / name, sha256) for name, sha256 in built.files.items()),
         inputs=part.signature.inputs,
         outputs=part.signature.outputs,
         key=key,
+        profiles=step.profiles,
     )
 
 

@@ -2,18 +2,30 @@
 
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import click
 from vidrt_engines.names import COMPONENTS, Backend, Component, Family, Precision
+from vidrt_engines.sizes import parse_size
 
 BAD_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
+_INSTALL = "pip install 'vidrt[export]'"
+_COMPILED = "TensorRT: "
+DEFAULT_RESOLUTION, DEFAULT_FRAMES = "256x384:512x768:704x1216", "9:97:161"
 
 
 def _choice(words: Iterable[StrEnum]) -> click.Choice[str]:
     return click.Choice([word.value for word in words])
+
+
+def _bytes(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, option) from error
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +37,29 @@ def _choice(words: Iterable[StrEnum]) -> click.Choice[str]:
     "--backend", "backends", multiple=True, type=_choice(Backend), default=[Backend.ONNXRUNTIME.value],
     show_default=True, help="What is to play the engines; repeatable.",
 )  # fmt: skip
-@click.option("--precision", type=_choice(Precision), help="Default: the type the weights are stored in.")
+@click.option(
+    "--precision", type=_choice(Precision),
+    help="Default: the type the weights are stored in; for TensorRT bf16, or fp16 where they are stored so.",
+)  # fmt: skip
+@click.option(
+    "--resolution", "resolutions", multiple=True, metavar="MIN:OPT:MAX",
+    help=f"TensorRT: each HEIGHTxWIDTH, or one for all three; repeatable. Default: {DEFAULT_RESOLUTION}.",
+)  # fmt: skip
+@click.option(
+    "--frames", multiple=True, metavar="MIN:OPT:MAX",
+    help=f"TensorRT: frames of a video; repeatable, as often as --resolution or once. Default: {DEFAULT_FRAMES}.",
+)  # fmt: skip
+@click.option("--batch", type=int, default=1, show_default=True, help="TensorRT: the most videos in one run.")
+@click.option(
+    "--memory-limit", metavar="SIZE", callback=_bytes, help="TensorRT: device memory for a kernel's workspace, as 4GiB."
+)
+@click.option("--strip-weights", is_flag=True, help="TensorRT: leave the weights out of the plans, beside them.")
+@click.option("--stream-weights", is_flag=True, help="TensorRT: plans that can run with weights in host memory.")
+@click.option(
+    "--check-minutes", type=click.FloatRange(min=0), default=10, show_default=True,
+    help="TensorRT: how long the check against fp32 may take on the CPU, for each component.",
+)  # fmt: skip
+@click.option("--tolerance", type=click.FloatRange(min=0, min_open=True), help="TensorRT: the relative L2 allowed.")
 @click.option(
     "--component", "parts", multiple=True, type=_choice(COMPONENTS[Family.LTX_VIDEO]),
     help="Build only this component; repeatable.",
@@ -46,10 +80,12 @@ def command(
     dry_run: bool,
     quiet: bool,
     debug: bool,
+    **compiled: Any,
 ) -> None:
     """Build the engines of SOURCE, a folder that diffusers saved, into a bundle that vidrt plays without PyTorch."""
     del debug  # read where errors end up
-    _run(source, out, ltxv_version, backends, precision, parts, note, dry_run=dry_run, quiet=quiet)
+    _refuse_unused(backends)
+    _run(source, out, ltxv_version, backends, precision, parts, note, compiled, dry_run=dry_run, quiet=quiet)
 
 
 def main() -> None:
@@ -64,7 +100,8 @@ def main() -> None:
     except click.ClickException as error:
         _stop(error.format_message(), BAD_REQUEST)
     except ImportError as error:
-        _stop(f"{error.name} is not installed; run: pip install 'vidrt[export]'.", BAD_REQUEST)
+        told = str(error) if "pip install" in str(error) else f"{error.name} is not installed; run: {_INSTALL}"
+        _stop(told, BAD_REQUEST)
     except ValueError as error:  # CheckpointError and BundleError, whose modules need what may not be installed
         if type(error).__name__ not in {"CheckpointError", "BundleError"}:
             raise
@@ -75,11 +112,14 @@ def main() -> None:
 
 def _run(
     source: Path, out: Path, version: str | None, backends: tuple[str, ...], precision: str | None,
-    parts: tuple[str, ...], note: str | None, *, dry_run: bool, quiet: bool,
+    parts: tuple[str, ...], note: str | None, compiled: Mapping[str, Any], *, dry_run: bool, quiet: bool,
 ) -> None:  # fmt: skip
     from vidrt_reference.checkpoint.errors import CheckpointError
 
+    from vidrt_export.backends.base import Options
+    from vidrt_export.buckets import read_buckets
     from vidrt_export.build import build
+    from vidrt_export.checks.precision import Limits
     from vidrt_export.console import Console
     from vidrt_export.plan import check_disk, make_plan
     from vidrt_export.sources.diffusers_folder import MODEL_INDEX, read_diffusers_folder
@@ -100,6 +140,13 @@ def _run(
         precision=Precision(precision) if precision else None,
         components=[Component(part) for part in parts],
         backends=[Backend(backend) for backend in backends],
+        buckets=read_buckets(compiled["resolutions"], compiled["frames"], compiled["batch"], checkpoint.settings),
+        options=Options(
+            memory_limit=compiled["memory_limit"],
+            strip_weights=compiled["strip_weights"],
+            stream_weights=compiled["stream_weights"],
+            limits=Limits(seconds=60 * compiled["check_minutes"], tolerance=compiled["tolerance"]),
+        ),
     )
     if dry_run:
         check_disk(plan, out)
@@ -107,6 +154,18 @@ def _run(
         return
     build(plan, out, console, note)
     console.note(f"The bundle is ready: vidrt generate --bundle {out}")
+
+
+def _refuse_unused(backends: tuple[str, ...]) -> None:
+    """An option that no backend asked for takes is refused rather than passed over."""
+    if any(Backend(backend) is not Backend.ONNXRUNTIME for backend in backends):
+        return
+    context = click.get_current_context()
+    given = click.core.ParameterSource.COMMANDLINE
+    for option in context.command.params:
+        told = (getattr(option, "help", None) or "").startswith(_COMPILED)
+        if told and context.get_parameter_source(str(option.name)) is given:
+            raise click.UsageError(f"{option.opts[0]} concerns compiled engines: give --backend tensorrt-rtx as well.")
 
 
 def _stop(sentence: str, status: int) -> None:

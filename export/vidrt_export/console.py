@@ -23,18 +23,41 @@ class Console:
     @contextmanager
     def bytes_of(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
         """Yields a function that takes how many bytes have been dealt with since its last call."""
+        with self._count(what, total, "B") as advance:
+            yield advance
+
+    @contextmanager
+    def _count(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         if self._quiet or not total:
             yield lambda _: None
         elif self._stream.isatty():
             from tqdm import tqdm
 
-            with tqdm(total=total, desc=what, unit="B", unit_scale=True, leave=False, file=self._stream) as bar:
+            bar_format = None if unit else "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+            with tqdm(
+                total=total, desc=what, unit=unit, unit_scale=True, leave=False, file=self._stream,
+                bar_format=bar_format,
+            ) as bar:  # fmt: skip
                 yield lambda count: bar.update(count) and None
         else:
-            yield _PlainBytes(self, what, total).advance
+            yield _PlainCount(self, what, total).advance
+
+    @contextmanager
+    def share_of(self, what: str) -> Iterator[Callable[[float], None]]:
+        """Yields a function that takes the part of the work that has been done, 0 to 1."""
+        thousandths, done = 1000, 0
+        with self._count(what, thousandths, "") as advance:
+
+            def tell(part: float) -> None:
+                nonlocal done
+                if (now := int(part * thousandths)) > done:
+                    advance(now - done)
+                    done = now
+
+            yield tell
 
 
-class _PlainBytes:
+class _PlainCount:
     """A line every few seconds."""
 
     def __init__(self, console: Console, what: str, total: int) -> None:

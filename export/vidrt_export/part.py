@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -50,3 +51,10 @@ class Part:
         with torch.device("meta"):
             expected = {name: tuple(value.shape) for name, value in self.make().state_dict().items()}
         match(expected, self.tensors, what=self.component.replace("_", " "), optional=self.optional)
+
+
+def as_arguments(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups the noise maps, which a module takes as one tuple."""
+    noise = tuple(value for name, value in named.items() if name.startswith("noise_"))
+    others = {name: value for name, value in named.items() if not name.startswith("noise_")}
+    return {**others, "noise": noise} if noise else others

@@ -1,42 +1,30 @@
 """What a build will do, before it does any of it."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidrt_engines.names import Backend, Component, Precision
+from vidrt_engines.precisions import SAFE_FP16
+from vidrt_engines.profiles import Span
 from vidrt_reference.checkpoint.errors import CheckpointError
 
+from vidrt_export.backends import onnxruntime, tensorrt
+from vidrt_export.backends.base import BackendBuilder, Options, Step
+from vidrt_export.buckets import Bucket, profile
 from vidrt_export.part import Part
 from vidrt_export.sources.checkpoint import Checkpoint
-from vidrt_export.writing.weights import common_precision, place
+from vidrt_export.writing.weights import common_precision
 
-# Tracing and optimising a graph holds the graph and PyTorch, never the weights: measured with 48 layers.
-TRACING_BYTES = 900 << 20
+BUILDERS: Mapping[Backend, BackendBuilder] = {
+    Backend.ONNXRUNTIME: onnxruntime,
+    Backend.TENSORRT: tensorrt,
+    Backend.TENSORRT_RTX: tensorrt,
+}
+
 MARGIN_BYTES = 64 << 20
-# How long a step takes before one has been seen: tracing, and the weights at a disk's pace. Only ratios count.
-TRACING_SECONDS, BYTES_A_SECOND = 6.0, 250e6
 MEGABYTE = 10**6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One engine to be built."""
-
-    part: Part
-    backend: Backend
-    precision: Precision
-
-    @property
-    def disk_bytes(self) -> int:
-        """The size of the engine's weights file."""
-        return max((p.offset + p.nbytes for p in place(self.part.used(), self.precision).values()), default=0)
-
-    @property
-    def work(self) -> float:
-        """How much there is to do, in rough seconds."""
-        return TRACING_SECONDS + self.disk_bytes / BYTES_A_SECOND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,42 +37,71 @@ class Plan:
     @property
     def disk_bytes(self) -> int:
         """What the engines take."""
-        return sum(step.disk_bytes for step in self.steps)
+        return sum(builder_of(step).disk_bytes(step) for step in self.steps)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What building takes at the peak."""
+        return max((builder_of(step).memory_bytes(step) for step in self.steps), default=0)
 
     def lines(self) -> list[str]:
-        """The plan as text, a line for each engine and one for the sum."""
-        rows = [
-            f"{step.part.component:<13} {step.backend} {step.precision:<5} {_megabytes(step.disk_bytes):>9} from "
-            f"{len(step.part.used())} tensors"
-            for step in self.steps
-        ]
-        total = f"{_megabytes(self.disk_bytes)} of disk; about {_megabytes(TRACING_BYTES)} of memory at the peak"
+        """The plan as text: a line for each engine, with the sizes it is for, and one for the sum."""
+        rows = [line for step in self.steps for line in _lines(step)]
+        total = f"{_megabytes(self.disk_bytes)} of disk; about {_megabytes(self.memory_bytes)} of memory at the peak"
         return [f"LTX-Video {self.checkpoint.model_version}", *rows, total]
 
 
+def builder_of(step: Step) -> BackendBuilder:
+    """The module that builds a step's engine."""
+    return BUILDERS[step.backend]
+
+
+def work(step: Step) -> float:
+    """How much there is to do, in rough seconds."""
+    return builder_of(step).seconds(step)
+
+
 def make_plan(
-    checkpoint: Checkpoint, *, precision: Precision | None, components: Iterable[Component], backends: Iterable[Backend]
+    checkpoint: Checkpoint,
+    *,
+    precision: Precision | None,
+    components: Iterable[Component],
+    backends: Iterable[Backend],
+    buckets: Sequence[Bucket] = (),
+    options: Options | None = None,
 ) -> Plan:
-    """Settles which engines to build and checks every key and shape of their weights.
+    """Settles which engines to build and checks every key and shape of their weights, and what each backend needs.
 
     Args:
         checkpoint: the checkpoint.
-        precision: for all components, or None for the type that most of a component's weights are stored in.
+        precision: for all components, or None for what suits the backend and the type that weights are stored in.
         components: which to build; empty for all.
         backends: for which.
+        buckets: for which videos, where a backend compiles for certain sizes.
+        options: what concerns compiled engines alone.
 
     Raises:
         CheckpointError: a component that the checkpoint does not have, or weights that do not fit it.
+        ImportError: a library that a backend needs is missing.
     """
-    parts = _chosen(checkpoint.parts, tuple(components))
+    asked = tuple(components)
+    parts = _chosen(checkpoint.parts, asked)
     for part in parts:
         part.check()
-    steps = (
-        Step(part=part, backend=backend, precision=precision or common_precision(part.used()))
+    steps = tuple(
+        Step(
+            part=part,
+            backend=backend,
+            precision=_precision(part, backend, precision, is_named=part.component in asked),
+            profiles=_profiles(part, backend, buckets, checkpoint),
+            options=options or Options(),
+        )
         for backend in backends
         for part in parts
     )
-    return Plan(checkpoint=checkpoint, steps=tuple(steps))
+    for step in steps:
+        builder_of(step).check(step)
+    return Plan(checkpoint=checkpoint, steps=steps)
 
 
 def check_disk(plan: Plan, folder: Path) -> None:
@@ -106,6 +123,39 @@ def _chosen(parts: Mapping[Component, Part], asked: tuple[Component, ...]) -> li
     if missing := [component for component in asked if component not in parts]:
         raise CheckpointError(f"The checkpoint has no {missing[0]}; it has {', '.join(parts)}.")
     return [part for component, part in parts.items() if not asked or component in asked]
+
+
+def _precision(part: Part, backend: Backend, asked: Precision | None, *, is_named: bool) -> Precision:
+    """The precision of an engine: as asked, but what is not safe in fp16 has to be asked for by its own name.
+
+    onnxruntime keeps weights as they are stored. Compiled engines compute in half precision: in bf16, unless weights
+    are stored in fp16, whose last bits bf16 would lose.
+    """
+    stored = common_precision(part.used())
+    if backend is Backend.ONNXRUNTIME:
+        return asked or stored
+    chosen = asked or (Precision.FP16 if stored is Precision.FP16 else Precision.BF16)
+    if chosen is Precision.FP16 and not is_named:
+        return SAFE_FP16.get(part.component, chosen)
+    return chosen
+
+
+def _profiles(
+    part: Part, backend: Backend, buckets: Sequence[Bucket], checkpoint: Checkpoint
+) -> tuple[dict[str, Span], ...]:
+    if backend is Backend.ONNXRUNTIME:
+        return ()
+    found = [profile(bucket, part.component, part.signature, checkpoint.settings) for bucket in buckets]
+    return tuple(one for number, one in enumerate(found) if one not in found[:number])
+
+
+def _lines(step: Step) -> list[str]:
+    size = _megabytes(builder_of(step).disk_bytes(step))
+    head = (
+        f"{step.part.component:<13} {step.backend} {step.precision:<5} {size:>9} from {len(step.part.used())} tensors"
+    )
+    spans = (", ".join(f"{axis} {span}" for axis, span in sorted(one.items())) for one in step.profiles)
+    return [head, *(f"  {line}" for line in spans)]
 
 
 def _megabytes(count: int) -> str:

@@ -18,9 +18,9 @@ _MAX_PERIOD = 10000
 
 
 def rms_normalised(x: Tensor, *, dim: int, eps: float) -> Tensor:
-    """Divide x by its root mean square along `dim`, in fp32; shape and dtype stay."""
+    """Divide x by its root mean square along `dim`: the same shape, and fp32 for what comes next to narrow."""
     wide = widened(x)
-    return narrowed(wide * torch.rsqrt((wide * wide).mean(dim, keepdim=True) + eps), x.dtype)
+    return wide * torch.rsqrt((wide * wide).mean(dim, keepdim=True) + eps)
 
 
 def sinusoid(timestep: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., dim) -> (..., dim) in the weight's dtype."""
-        return narrowed(rms_normalised(widened(x), dim=-1, eps=self.eps) * widened(self.weight), self.weight.dtype)
+        return narrowed(rms_normalised(x, dim=-1, eps=self.eps) * widened(self.weight), self.weight.dtype)
 
 
 class Projection(nn.Module):

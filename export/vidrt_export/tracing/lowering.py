@@ -30,7 +30,7 @@ def contrib_attention(
     """
     attributes: dict[str, Any] = {"num_heads": heads, "scale": _scale(value, heads, scale)}
     # projection bias and key padding mask are not there; then comes what is added to the scores
-    inputs = [query, key, value] if bias is None else [query, key, value, None, None, bias]
+    inputs: list[Tensor | None] = [query, key, value, *([] if bias is None else [None, None, bias])]
     return _node("com.microsoft::MultiHeadAttention", inputs, attributes, version=1)
 
 

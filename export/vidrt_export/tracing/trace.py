@@ -19,6 +19,7 @@ from vidrt_engines.components import Signature
 from vidrt_engines.names import Backend
 from vidrt_engines.tensors import TensorSpec
 
+from vidrt_export.part import as_arguments
 from vidrt_export.tracing.lowering import lower_attention
 from vidrt_export.tracing.shapes import shape_translations
 
@@ -52,7 +53,7 @@ def trace(
     """
     with FakeTensorMode():
         module = (prepare or _as_it_is)(make()).eval()
-        inputs = _as_arguments({spec.name: _example(spec, sizes) for spec in signature.inputs})
+        inputs = as_arguments({spec.name: _example(spec, sizes) for spec in signature.inputs})
     lower_attention(module, backend)
     with _quiet(), torch.no_grad():
         model = _exported(module, inputs)
@@ -86,13 +87,6 @@ def _exported(module: nn.Module, inputs: Mapping[str, Any]) -> ir.Model:
 def _example(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:
     shape = [int(axis) if axis.isdigit() else 1 if axis in BROADCAST_AXES else sizes[axis] for axis in spec.axes]
     return torch.empty(shape, dtype=_DTYPES[spec.dtype])
-
-
-def _as_arguments(named: Mapping[str, Any]) -> dict[str, Any]:
-    """Groups the noise maps, which a module takes as one tuple."""
-    noise = tuple(value for name, value in named.items() if name.startswith("noise_"))
-    others = {name: value for name, value in named.items() if not name.startswith("noise_")}
-    return {**others, "noise": noise} if noise else others
 
 
 def _forget_weights(graph: ir.Graph, parameters: Collection[str]) -> None:

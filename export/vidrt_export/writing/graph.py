@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from vidrt_export.writing.weights import Placed
 
-_IR_TYPES = {
+IR_TYPES = {
     "F32": ir.DataType.FLOAT,
     "F16": ir.DataType.FLOAT16,
     "BF16": ir.DataType.BFLOAT16,
@@ -18,7 +18,7 @@ _IR_TYPES = {
 def attach_weights(model: ir.Model, placed: Mapping[str, Placed], location: str, folder: Path) -> None:
     """Points each parameter of a graph at its place in a weights file.
 
-    A parameter that is kept narrower than fp32 goes through a cast, so that all maths stay in fp32.
+    A parameter that is kept narrower than the graph computes in goes through a cast.
 
     Args:
         model: a traced graph.
@@ -29,12 +29,13 @@ def attach_weights(model: ir.Model, placed: Mapping[str, Placed], location: str,
     graph = model.graph
     for name, place in placed.items():
         value = graph.initializers[name]
-        dtype = _IR_TYPES[place.dtype]
+        dtype = IR_TYPES[place.dtype]
+        computed = value.dtype or ir.DataType.FLOAT
         value.const_value = ir.ExternalTensor(
             location, place.offset, place.nbytes, dtype, shape=ir.Shape(place.shape), name=name, base_dir=folder
         )
         value.shape = ir.Shape(place.shape)
-        if dtype is not ir.DataType.FLOAT:
+        if dtype is not computed:
             _cast(graph, value, dtype)
 
 

@@ -30,17 +30,31 @@ class Placed:
     nbytes: int
 
 
-def place(tensors: Mapping[str, StoredTensor], precision: Precision) -> dict[str, Placed]:
-    """Lays tensors out in a file: large ones on pages, so that they can be mapped alone."""
+def place(tensors: Mapping[str, StoredTensor], dtypes: Mapping[str, str]) -> dict[str, Placed]:
+    """Lays tensors out in a file, each in the type named for it: large ones on pages, so that they map alone."""
     placed, end = {}, 0
     for name, tensor in tensors.items():
-        dtype = kept_dtype(tensor, precision)
+        dtype = dtypes[name]
         nbytes = tensor.nbytes // TORCH_TYPES[tensor.dtype].itemsize * TORCH_TYPES[dtype].itemsize
         unit = PAGE if nbytes >= PAGED_FROM else LINE
         offset = -(-end // unit) * unit
         placed[name] = Placed(dtype=dtype, shape=tensor.shape, offset=offset, nbytes=nbytes)
         end = offset + nbytes
     return placed
+
+
+def size_of(placed: Mapping[str, Placed]) -> int:
+    """The size of the file in which tensors are so laid out."""
+    return max((one.offset + one.nbytes for one in placed.values()), default=0)
+
+
+def kept_dtypes(tensors: Mapping[str, StoredTensor], precision: Precision) -> dict[str, str]:
+    """The type in which each stored tensor is kept.
+
+    Raises:
+        CheckpointError: one is stored in a type that is no floating point number of 16 bits or more.
+    """
+    return {name: kept_dtype(tensor, precision) for name, tensor in tensors.items()}
 
 
 def kept_dtype(tensor: StoredTensor, precision: Precision) -> str:

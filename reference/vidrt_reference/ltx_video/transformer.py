@@ -13,7 +13,7 @@ from vidrt_reference.checkpoint.config import Config
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.layers import Linear, Projection, TimestepEmbedder
 from vidrt_reference.ltx_video.transformer_block import TransformerBlock, modulated
-from vidrt_reference.precision import narrowed, widened
+from vidrt_reference.precision import widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,4 +153,4 @@ def _block(params: TransformerParams) -> TransformerBlock:
 
 
 def _layer_normalised(x: Tensor) -> Tensor:
-    return narrowed(nn.functional.layer_norm(widened(x), x.shape[-1:], eps=_NORM_OUT_EPS), x.dtype)
+    return nn.functional.layer_norm(widened(x), x.shape[-1:], eps=_NORM_OUT_EPS)

@@ -42,7 +42,7 @@ class Attention(nn.Module):
         """X (B, S, D), context (B, L, context_dim), rope two tables (S, D / 2) -> (B, S, D)."""
         query, key = self.norm_q(self.to_q(x)), self.norm_k(self.to_k(context))
         if rope is not None:
-            query, key = rotate(query, *rope), rotate(key, *rope)
+            query, key = (narrowed(rotate(part, *rope), self.dtype) for part in (query, key))
         mixed = self.attend(query, key, self.to_v(context), heads=self.heads)
         projected: Tensor = self.to_out[0](mixed)
         return projected

@@ -58,7 +58,7 @@ class ChannelLayerNorm(nn.LayerNorm):
         """(B, C, F, H, W) -> (B, C, F, H, W)."""
         weight, bias = widened(self.weight), widened(self.bias)
         last = nn.functional.layer_norm(widened(x).movedim(1, -1), self.normalized_shape, weight, bias, self.eps)
-        return narrowed(last.movedim(-1, 1).contiguous(), x.dtype)
+        return last.movedim(-1, 1).contiguous()
 
 
 class ResnetBlock(nn.Module):

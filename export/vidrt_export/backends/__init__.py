@@ -1,0 +1,1 @@
+"""One module for each backend: how a traced component becomes its engine."""

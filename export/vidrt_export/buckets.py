@@ -1,0 +1,120 @@
+"""Which videos an engine is built for: resolutions and frame counts, and the profiles that follow from them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from vidrt_engines.axes import axes_of, axis_sizes
+from vidrt_engines.components import Signature
+from vidrt_engines.names import Component
+from vidrt_engines.profiles import Span
+from vidrt_engines.settings import LtxSettings
+from vidrt_reference.checkpoint.errors import CheckpointError
+
+T = TypeVar("T")
+
+DEFAULT_RESOLUTION, DEFAULT_FRAMES = "256x384:512x768:704x1216", "9:97:161"
+ONE = Span(min=1, opt=1, max=1)
+# The longest prompt of any convention; half of it is tuned for.
+TEXT_TOKENS = Span(min=1, opt=128, max=256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A range of videos: sizes in pixels, frames, and how many at once."""
+
+    height: Span
+    width: Span
+    frames: Span
+    batch: Span = ONE
+
+    def __str__(self) -> str:
+        sides = zip(_triple(self.height), _triple(self.width), _triple(self.frames), strict=True)
+        return ":".join(f"{height}x{width}x{frames}" for height, width, frames in sides)
+
+
+def read_buckets(resolutions: Sequence[str], frames: Sequence[str], batch: int, settings: LtxSettings) -> list[Bucket]:
+    """Reads `--resolution` and `--frames`: as many of one as of the other, or one for all.
+
+    Args:
+        resolutions: each HEIGHTxWIDTH, or MIN:OPT:MAX of them; empty for the default.
+        frames: each a number, or MIN:OPT:MAX; empty for the default.
+        batch: how many videos may go through the transformer at once.
+        settings: what the sizes have to be divisible by.
+
+    Raises:
+        CheckpointError: what cannot be right.
+    """
+    sizes = [_resolution(text, settings) for text in resolutions or [DEFAULT_RESOLUTION]]
+    counts = [_frames(text, settings) for text in frames or [DEFAULT_FRAMES]]
+    if len(sizes) != len(counts) and 1 not in (len(sizes), len(counts)):
+        raise CheckpointError(
+            f"There are {len(sizes)} --resolution and {len(counts)} --frames: give as many of each, or one for all."
+        )
+    if batch < 1:
+        raise CheckpointError(f"The batch should be 1 or more, not {batch}.")
+    together = Span(min=1, opt=1, max=batch)
+    number = max(len(sizes), len(counts))
+    pairs = zip(_spread(sizes, number), _spread(counts, number), strict=True)
+    return [Bucket(height=h, width=w, frames=f, batch=together) for (h, w), f in pairs]
+
+
+def profile(bucket: Bucket, component: Component, signature: Signature, settings: LtxSettings) -> dict[str, Span]:
+    """The span of each named axis that goes into a component.
+
+    Only the transformer takes several videos at once, and a timestep for each token.
+    """
+    ends = [
+        axis_sizes(settings, height=height, width=width, num_frames=frames, text_tokens=text, batch=batch)
+        for height, width, frames, text, batch in zip(
+            *(_triple(span) for span in (bucket.height, bucket.width, bucket.frames, TEXT_TOKENS, bucket.batch)),
+            strict=True,
+        )
+    ]
+    spans = {axis: Span(min=ends[0][axis], opt=ends[1][axis], max=ends[2][axis]) for axis in axes_of(signature)}
+    if component is not Component.TRANSFORMER:
+        return {**spans, "batch": ONE} if "batch" in spans else spans
+    return {**spans, "timestep_tokens": Span(min=1, opt=1, max=spans["tokens"].max)}
+
+
+def _spread(items: list[T], count: int) -> list[T]:
+    return items * count if len(items) == 1 else items
+
+
+def _resolution(text: str, settings: LtxSettings) -> tuple[Span, Span]:
+    pairs = [re.fullmatch(r"(\d+)x(\d+)", part.strip()) for part in text.split(":")]
+    if not all(pairs) or len(pairs) not in (1, 3):
+        raise CheckpointError(
+            f"The resolution should be HEIGHTxWIDTH or three of them as MIN:OPT:MAX, for example "
+            f"{DEFAULT_RESOLUTION}, not '{text}'."
+        )
+    height, width = (_span([int(pair[side]) for pair in pairs if pair], text) for side in (1, 2))
+    step = settings.spatial_compression
+    if wrong := [side for span in (height, width) for side in _triple(span) if side % step or not side]:
+        raise CheckpointError(f"The resolution should be divisible by {step}, and {wrong[0]} in '{text}' is not.")
+    return height, width
+
+
+def _frames(text: str, settings: LtxSettings) -> Span:
+    counts = [re.fullmatch(r"\d+", part.strip()) for part in text.split(":")]
+    if not all(counts) or len(counts) not in (1, 3):
+        raise CheckpointError(
+            f"The frames should be a number or three as MIN:OPT:MAX, for example {DEFAULT_FRAMES}, not '{text}'."
+        )
+    span = _span([int(count[0]) for count in counts if count], text)
+    step = settings.temporal_compression
+    if wrong := [count for count in _triple(span) if count % step != 1]:
+        raise CheckpointError(f"The frames should be {step}·n + 1, and {wrong[0]} in '{text}' is not.")
+    return span
+
+
+def _span(numbers: list[int], text: str) -> Span:
+    low, middle, high = numbers if len(numbers) > 1 else numbers * 3
+    if not low <= middle <= high:
+        raise CheckpointError(f"'{text}' should rise from its minimum over its optimum to its maximum.")
+    return Span(min=low, opt=middle, max=high)
+
+
+def _triple(span: Span) -> tuple[int, int, int]:
+    return span.min, span.opt, span.max

@@ -1,0 +1,1 @@
+"""What a build checks before and after: audits, precision, cost."""

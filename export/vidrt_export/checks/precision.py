@@ -1,0 +1,162 @@
+"""The sentinel: runs a component's precision recipe beside fp32 before an engine of it is compiled.
+
+PyTorch on the CPU computes in half precision what an engine will, islands in fp32 included, and overflows where it
+would. It refuses what is not finite, what is constant, and what is too far from fp32.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from vidrt_engines.names import Component, Precision
+from vidrt_engines.precisions import BOUNDS, ISLANDS
+from vidrt_engines.profiles import Profile
+from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.checkpoint.streaming import stream_weights
+from vidrt_reference.precision import to_precision
+
+from vidrt_export.checks.cost import Cost, cost
+from vidrt_export.checks.examples import example_inputs
+from vidrt_export.checks.memory import available_bytes
+from vidrt_export.console import Console
+from vidrt_export.part import Part, as_arguments
+
+DTYPES = {Precision.FP32: torch.float32, Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How far the check may go.
+
+    Attributes:
+        seconds: for one component; a shape that would take longer is not run, and named.
+        tolerance: the largest relative L2, or None for the precision's own bound.
+    """
+
+    seconds: float = 600.0
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Sizes to run at, and what they are called."""
+
+    name: str
+    sizes: dict[str, int]
+
+
+def prepared(component: Component, precision: Precision) -> "partial[nn.Module]":
+    """What changes a module to a precision: its islands stay in fp32, and so does what it puts out."""
+    islands = ISLANDS[component]
+    return partial(to_precision, dtype=DTYPES[precision], wide=islands.wide, streams=(*islands.streams, ""))
+
+
+def check_precision(
+    part: Part, precision: Precision, profiles: Sequence[Profile], limits: Limits, console: Console
+) -> None:
+    """Compares a component in a precision with fp32 at the minimum, optimum and maximum of each profile.
+
+    Raises:
+        CheckpointError: the component cannot be trusted in that precision.
+    """
+    if precision is Precision.FP32:
+        return
+    spent, pace = 0.0, 0.0
+    for shape in shapes_of(profiles):
+        expense = _cost(part, precision, shape)
+        if reason := _too_much(expense, limits.seconds - spent, pace):
+            console.note(f"  not checked in {precision} at {shape.name}: {reason}")
+            continue
+        begin = time.monotonic()
+        error = _compared(part, precision, shape, limits.tolerance or BOUNDS[precision])
+        spent += (seconds := time.monotonic() - begin)
+        pace = seconds / max(expense.flops, 1)
+        console.note(f"  {precision} is {error:.1e} from fp32 at {shape.name}, {seconds:.0f} s")
+
+
+def shapes_of(profiles: Sequence[Profile]) -> list[Shape]:
+    """The minimum, optimum and maximum of each profile, each once, smallest first."""
+    shapes: dict[tuple[tuple[str, int], ...], str] = {}
+    for number, profile in enumerate(profiles, 1):
+        for end in ("min", "opt", "max"):
+            sizes = {axis: int(getattr(span, end)) for axis, span in sorted(profile.items())}
+            of = f" of profile {number}" if len(profiles) > 1 else ""
+            shapes.setdefault(tuple(sizes.items()), f"the {_ENDS[end]}{of}")
+    found = [Shape(name=name, sizes=dict(sizes)) for sizes, name in shapes.items()]
+    return sorted(found, key=lambda shape: sum(shape.sizes.values()))
+
+
+_ENDS = {"min": "minimum", "opt": "optimum", "max": "maximum"}
+
+
+def _cost(part: Part, precision: Precision, shape: Shape) -> Cost:
+    """Both runs together: as many operations each, and in fp32 up to twice the memory."""
+
+    def make() -> nn.Module:
+        return prepared(part.component, precision)(part.make())
+
+    one = cost(make, lambda: as_arguments(_empty(part, shape)))
+    return Cost(flops=2 * one.flops, peak_bytes=2 * one.peak_bytes)
+
+
+def _empty(part: Part, shape: Shape) -> dict[str, Tensor]:
+    return {
+        spec.name: torch.empty(
+            [int(axis) if axis.isdigit() else shape.sizes[axis] for axis in spec.axes],
+            dtype=torch.int64 if spec.dtype == "int64" else torch.float32,
+        )
+        for spec in part.signature.inputs
+    }
+
+
+def _too_much(expense: Cost, seconds_left: float, pace: float) -> str | None:
+    """Why a shape is not run; the first one's pace is not known, and it is the smallest."""
+    free = available_bytes()
+    if free is not None and expense.peak_bytes > free:
+        return f"it needs {expense.peak_bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
+    if expense.flops * pace > seconds_left:
+        return f"it would take about {expense.flops * pace / 60:.0f} min on this CPU (--check-minutes)"
+    return None
+
+
+def _compared(part: Part, precision: Precision, shape: Shape, bound: float) -> float:
+    inputs = example_inputs(part, shape.sizes)
+    wanted = _run(part, Precision.FP32, inputs)
+    found = _run(part, precision, inputs)
+    return judge(found, wanted, bound, f"The {part.component.replace('_', ' ')} in {precision}", shape.name)
+
+
+def judge(found: Tensor, wanted: Tensor, bound: float, what: str, where: str) -> float:
+    """The relative L2 between two results.
+
+    Raises:
+        CheckpointError: it is beyond the bound, or there are values that are not finite, or all are the same.
+    """
+    wider = "build it with --precision bf16 or fp32"
+    if not bool(torch.isfinite(wanted).all()):
+        raise CheckpointError(f"{what} cannot be checked: fp32 itself gives values that are not finite at {where}.")
+    if not bool(torch.isfinite(found).all()):
+        share = 1 - float(torch.isfinite(found).double().mean())
+        raise CheckpointError(f"{what} overflows at {where} ({share:.0%} of its values are not finite): {wider}.")
+    if float(found.std()) == 0 < float(wanted.std()):
+        raise CheckpointError(f"{what} gives one and the same value everywhere at {where}: {wider}.")
+    error = float((found.double() - wanted.double()).norm() / wanted.double().norm())
+    if error > bound:
+        raise CheckpointError(
+            f"{what} is {error:.1e} from fp32 at {where}, and {bound:.0e} is allowed: "
+            f"build it with --precision fp32, or allow more with --tolerance."
+        )
+    return error
+
+
+def _run(part: Part, precision: Precision, inputs: Mapping[str, Tensor]) -> Tensor:
+    with torch.device("meta"):
+        module = part.make()
+    module = prepared(part.component, precision)(module).eval()
+    stream_weights(module, part.used())
+    with torch.no_grad():
+        result: Tensor = module(**as_arguments(inputs))
+    return result

@@ -1,0 +1,44 @@
+"""The two flavours of TensorRT, behind one set of names."""
+
+import importlib
+import importlib.metadata
+import os
+from types import ModuleType
+
+from vidrt_engines.names import Backend
+
+MODULES = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "tensorrt_rtx"}
+_EXTRAS = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "rtx"}
+# Which GPUs an engine of TensorRT for RTX runs on that was built without one: its builder's default targets.
+RTX_TARGETS = "8.0 8.6 8.9 12.0+"
+
+
+def load(flavour: Backend) -> ModuleType:
+    """The flavour's module; Polygraphy, imported after this, takes the same one.
+
+    Raises:
+        ImportError: it is not installed; the message has the line that installs it.
+    """
+    os.environ["POLYGRAPHY_USE_TENSORRT_RTX"] = "1" if flavour is Backend.TENSORRT_RTX else "0"
+    try:
+        return importlib.import_module(MODULES[flavour])
+    except ImportError as error:
+        raise ImportError(
+            f"{MODULES[flavour]} is not installed; run: pip install 'vidrt[export,{_EXTRAS[flavour]}]'",
+            name=MODULES[flavour],
+        ) from error
+
+
+def version(flavour: Backend) -> str:
+    """The version of the flavour that is installed, as its module says it; nothing is imported.
+
+    Raises:
+        ImportError: it is not installed; the message has the line that installs it.
+    """
+    try:
+        return importlib.metadata.version(MODULES[flavour])
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ImportError(
+            f"{MODULES[flavour]} is not installed; run: pip install 'vidrt[export,{_EXTRAS[flavour]}]'",
+            name=MODULES[flavour],
+        ) from error
