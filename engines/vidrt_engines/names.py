@@ -36,6 +36,11 @@ class Component(StrEnum):
     VAE_ENCODER = "vae_encoder"
     VAE_DECODER = "vae_decoder"
 
+    @property
+    def spoken(self) -> str:
+        """As a sentence has it: "VAE decoder"."""
+        return self.replace("_", " ").replace("vae", "VAE")
+
 
 class Compat(StrEnum):
     """Whose conventions a run follows where the official code and diffusers differ."""

@@ -50,7 +50,7 @@ class Part:
         """
         with torch.device("meta"):
             expected = {name: tuple(value.shape) for name, value in self.make().state_dict().items()}
-        match(expected, self.tensors, what=self.component.replace("_", " "), optional=self.optional)
+        match(expected, self.tensors, what=self.component.spoken, optional=self.optional)
 
 
 def as_arguments(named: Mapping[str, Any]) -> dict[str, Any]:

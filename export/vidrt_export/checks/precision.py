@@ -5,7 +5,7 @@ would. It refuses what is not finite, what is constant, and what is too far from
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from vidrt_engines.names import Component, Precision
 from vidrt_engines.precisions import BOUNDS, ISLANDS
 from vidrt_engines.profiles import Profile
-from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.streaming import stream_weights
 from vidrt_reference.precision import to_precision
 
 from vidrt_export.checks.cost import Cost, cost
 from vidrt_export.checks.examples import example_inputs
+from vidrt_export.checks.judging import OTHERS, judge
 from vidrt_export.checks.memory import available_bytes
+from vidrt_export.checks.shapes import Shape, shapes_of
 from vidrt_export.console import Console
 from vidrt_export.part import Part, as_arguments
 
@@ -40,12 +41,8 @@ class Limits:
     tolerance: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Sizes to run at, and what they are called."""
-
-    name: str
-    sizes: dict[str, int]
+Runner = Callable[[Mapping[str, Tensor], Shape], Tensor]
+"""Runs what is checked on inputs by name at a shape."""
 
 
 def prepared(component: Component, precision: Precision) -> "partial[nn.Module]":
@@ -55,14 +52,27 @@ def prepared(component: Component, precision: Precision) -> "partial[nn.Module]"
 
 
 def check_precision(
-    part: Part, precision: Precision, profiles: Sequence[Profile], limits: Limits, console: Console
+    part: Part,
+    precision: Precision,
+    profiles: Sequence[Profile],
+    limits: Limits,
+    console: Console,
+    run: Runner | None = None,
 ) -> None:
     """Compares a component in a precision with fp32 at the minimum, optimum and maximum of each profile.
+
+    Args:
+        part: the component.
+        precision: that of the engine.
+        profiles: for which sizes the engine is.
+        limits: how long it may take, and how far it may be off.
+        console: told the figures, and which shapes were not run.
+        run: what is compared with fp32, as an engine on the GPU; None for the recipe in PyTorch.
 
     Raises:
         CheckpointError: the component cannot be trusted in that precision.
     """
-    if precision is Precision.FP32:
+    if precision is Precision.FP32 and run is None:
         return
     spent, pace = 0.0, 0.0
     for shape in shapes_of(profiles):
@@ -71,25 +81,10 @@ def check_precision(
             console.note(f"  not checked in {precision} at {shape.name}: {reason}")
             continue
         begin = time.monotonic()
-        error = _compared(part, precision, shape, limits.tolerance or BOUNDS[precision])
+        error = _compared(part, precision, shape, limits.tolerance or BOUNDS[precision], run)
         spent += (seconds := time.monotonic() - begin)
         pace = seconds / max(expense.flops, 1)
         console.note(f"  {precision} is {error:.1e} from fp32 at {shape.name}, {seconds:.0f} s")
-
-
-def shapes_of(profiles: Sequence[Profile]) -> list[Shape]:
-    """The minimum, optimum and maximum of each profile, each once, smallest first."""
-    shapes: dict[tuple[tuple[str, int], ...], str] = {}
-    for number, profile in enumerate(profiles, 1):
-        for end in ("min", "opt", "max"):
-            sizes = {axis: int(getattr(span, end)) for axis, span in sorted(profile.items())}
-            of = f" of profile {number}" if len(profiles) > 1 else ""
-            shapes.setdefault(tuple(sizes.items()), f"the {_ENDS[end]}{of}")
-    found = [Shape(name=name, sizes=dict(sizes)) for sizes, name in shapes.items()]
-    return sorted(found, key=lambda shape: sum(shape.sizes.values()))
-
-
-_ENDS = {"min": "minimum", "opt": "optimum", "max": "maximum"}
 
 
 def _cost(part: Part, precision: Precision, shape: Shape) -> Cost:
@@ -122,41 +117,20 @@ def _too_much(expense: Cost, seconds_left: float, pace: float) -> str | None:
     return None
 
 
-def _compared(part: Part, precision: Precision, shape: Shape, bound: float) -> float:
+def _compared(part: Part, precision: Precision, shape: Shape, bound: float, run: Runner | None) -> float:
     inputs = example_inputs(part, shape.sizes)
     wanted = _run(part, Precision.FP32, inputs)
-    found = _run(part, precision, inputs)
-    return judge(found, wanted, bound, f"The {part.component.replace('_', ' ')} in {precision}", shape.name)
-
-
-def judge(found: Tensor, wanted: Tensor, bound: float, what: str, where: str) -> float:
-    """The relative L2 between two results.
-
-    Raises:
-        CheckpointError: it is beyond the bound, or there are values that are not finite, or all are the same.
-    """
-    wider = "build it with --precision bf16 or fp32"
-    if not bool(torch.isfinite(wanted).all()):
-        raise CheckpointError(f"{what} cannot be checked: fp32 itself gives values that are not finite at {where}.")
-    if not bool(torch.isfinite(found).all()):
-        share = 1 - float(torch.isfinite(found).double().mean())
-        raise CheckpointError(f"{what} overflows at {where} ({share:.0%} of its values are not finite): {wider}.")
-    if float(found.std()) == 0 < float(wanted.std()):
-        raise CheckpointError(f"{what} gives one and the same value everywhere at {where}: {wider}.")
-    error = float((found.double() - wanted.double()).norm() / wanted.double().norm())
-    if error > bound:
-        raise CheckpointError(
-            f"{what} is {error:.1e} from fp32 at {where}, and {bound:.0e} is allowed: "
-            f"build it with --precision fp32, or allow more with --tolerance."
-        )
-    return error
+    found = run(inputs, shape) if run else _run(part, precision, inputs)
+    what = f"The {part.component.spoken} in {precision}"
+    return judge(found, wanted, bound, what, shape.name, other=OTHERS[precision])
 
 
 def _run(part: Part, precision: Precision, inputs: Mapping[str, Tensor]) -> Tensor:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device("meta"):
         module = part.make()
     module = prepared(part.component, precision)(module).eval()
-    stream_weights(module, part.used())
+    stream_weights(module, part.used(), device)
     with torch.no_grad():
-        result: Tensor = module(**as_arguments(inputs))
-    return result
+        result: Tensor = module(**as_arguments({name: value.to(device) for name, value in inputs.items()}))
+    return result.cpu()

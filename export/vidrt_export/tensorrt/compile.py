@@ -1,20 +1,17 @@
 """One compilation, as a process of its own: `python -m vidrt_export.tensorrt.compile JOB.json`.
 
 TensorRT's memory is gone with the process, a crash in it is a sentence and not the end of the build, and each process
-has one flavour. It tells its progress as lines of JSON on standard output, the last with the report or the error; it
-ends when its standard input does, so that it does not outlive who started it.
+has one flavour. It tells its progress, and at the end its report or what went wrong.
 """
 
-import json
 import mmap
 import os
 import resource
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from vidrt_engines.jsonable import decode, encode, read_json
@@ -22,6 +19,7 @@ from vidrt_engines.names import Backend
 
 from vidrt_export.tensorrt import flavour
 from vidrt_export.tensorrt.audit import audit
+from vidrt_export.tensorrt.channel import open_channel, tell
 from vidrt_export.tensorrt.job import Audit, Job, Report
 from vidrt_export.tensorrt.progress import progress_monitor
 
@@ -31,20 +29,15 @@ class CompileError(Exception):
 
 
 def main() -> None:
-    """Reads the job that the command line names, does it and tells.
-
-    What the libraries print goes to standard error, so that standard output holds nothing but messages.
-    """
-    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Reads the job that the command line names, does it and tells."""
+    channel = open_channel()
     try:
         job = decode(Job, read_json(Path(sys.argv[1])), "job")
-        report = run(job, lambda part: _tell(channel, {"progress": part}))
+        report = run(job, lambda part: tell(channel, {"progress": part}))
     except CompileError as error:
-        _tell(channel, {"error": str(error)})
+        tell(channel, {"error": str(error)})
         sys.exit(1)
-    _tell(channel, {"report": encode(report)})
+    tell(channel, {"report": encode(report)})
 
 
 def run(job: Job, advance: Callable[[float], None]) -> Report:
@@ -119,6 +112,8 @@ def _config(builder: Any, network: Any, job: Job, trt: Any, monitor: Any) -> Any
     config = create(
         profiles=profiles, progress_monitor=monitor, strip_plan=job.strip, weight_streaming=job.stream_weights, **more
     )(builder, network)
+    # what stays in fp32 is there for its precision, and small
+    config.clear_flag(trt.BuilderFlag.TF32)
     if job.strip:
         # the plain kind may lose a bias: the weights to come are said to be these
         config.clear_flag(trt.BuilderFlag.REFIT)
@@ -148,15 +143,6 @@ def _write_plan(builder: Any, network: Any, config: Any, job: Job, trt: Any) -> 
 def _report(trt: Any, found: Audit, seconds: float) -> Report:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Report(version=trt.__version__, audit=found, peak_bytes=peak, seconds=seconds)
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(1)
-
-
-def _tell(channel: TextIO, message: dict[str, object]) -> None:
-    print(json.dumps(message), file=channel, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts a compiling process and follows it."""
+"""Starts a process that works with TensorRT, and follows it."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from vidrt_reference.checkpoint.errors import CheckpointError
 
 from vidrt_export.tensorrt.job import Job, Report
 
-LOG = "compile.log"
+LOG = "process.log"
 
 
 def compile_plan(job: Job, folder: Path, what: str, advance: Callable[[float], None]) -> Report:
@@ -26,9 +26,21 @@ def compile_plan(job: Job, folder: Path, what: str, advance: Callable[[float], N
     Raises:
         CheckpointError: the graph cannot be compiled, with TensorRT's first complaint; or the process died.
     """
-    path = folder / "job.json"
-    path.write_text(json.dumps(encode(job)), encoding="utf-8")
-    command = [sys.executable, "-m", "vidrt_export.tensorrt.compile", str(path)]
+    last = run_process("compile", encode(job), folder, what, advance)
+    return decode(Report, last, "report")
+
+
+def run_process(
+    module: str, job: object, folder: Path, what: str, advance: Callable[[float], None] = lambda _: None
+) -> object:
+    """Runs a module of this package as a process with a job, and returns its report.
+
+    Raises:
+        CheckpointError: it told an error, or died.
+    """
+    path = folder / f"{module}.json"
+    path.write_text(json.dumps(job), encoding="utf-8")
+    command = [sys.executable, "-m", f"vidrt_export.tensorrt.{module}", str(path)]
     with (folder / LOG).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603 - our own
         try:
@@ -37,7 +49,7 @@ def compile_plan(job: Job, folder: Path, what: str, advance: Callable[[float], N
             process.kill()
             process.communicate()
     if "report" in last:
-        return decode(Report, last["report"], "report")
+        return last["report"]
     raise CheckpointError(_sentence(what, last, process.returncode, folder / LOG))
 
 
@@ -61,4 +73,4 @@ def _sentence(what: str, last: dict[str, object], status: int | None, log: Path)
         return f"TensorRT cannot build the {what}: {last['error']}{'; ' + complaint if complaint else ''}."
     reason = complaint or (lines[-1] if lines else "it said nothing")
     killed = ", as a process does that the system stops for lack of memory" if status == -9 else ""  # noqa: PLR2004
-    return f"The process that compiles the {what} ended with {status}{killed}: {reason}."
+    return f"The process that worked on the {what} ended with {status}{killed}: {reason}."

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 from types import ModuleType
 
+from vidrt_engines.cuda_driver import gpus
 from vidrt_engines.names import Backend
 
 MODULES = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "tensorrt_rtx"}
@@ -42,3 +43,10 @@ def version(flavour: Backend) -> str:
             f"{MODULES[flavour]} is not installed; run: pip install 'vidrt[export,{_EXTRAS[flavour]}]'",
             name=MODULES[flavour],
         ) from error
+
+
+def machine(backend: Backend) -> dict[str, str]:
+    """For which GPU an engine is compiled: TensorRT proper, the one that is here; for RTX, any of its targets."""
+    if backend is Backend.TENSORRT and (here := gpus()):
+        return {"gpu": here[0].name, "compute_capability": here[0].compute_capability}
+    return {"gpu": "any", "compute_capability": RTX_TARGETS}

@@ -22,12 +22,14 @@ class Expected:
 
     Attributes:
         precision: in which products, convolutions and attentions are computed.
-        attentions: how many there are, each as one fused layer; 0 where they are to be decomposed.
+        attentions: how many there are, each as one layer.
+        fused: for how many of them TensorRT has a kernel; the others it takes apart.
         wide: how many products and convolutions are in fp32 by the recipe.
     """
 
     precision: Precision
     attentions: int
+    fused: int
     wide: int
 
 
@@ -58,11 +60,29 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replay:
+    """One run of a plan on the GPU.
+
+    Attributes:
+        graph: the ONNX file with the weights, for a plan that was stripped of them.
+        profile: the number of the profile to run.
+        inputs, outputs: arrays by name, as numpy's archives.
+    """
+
+    backend: Backend
+    plan: str
+    profile: int
+    inputs: str
+    outputs: str
+    graph: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Audit:
     """What was counted in a parsed network, and what is wrong with it.
 
     Attributes:
-        attentions: fused attention layers.
+        attentions: layers of attention.
         casts: casts between floating-point types.
         heavy: products, convolutions and attentions.
         problems: a sentence for each thing that is wrong.

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vidrt_engines.names import Backend
 from vidrt_reference.attention import Attend
 
+DECOMPOSABLE = "TRT_decomposable"
 # The head sizes and types for which TensorRT has a fused kernel; elsewhere it has to be told that it may do without.
 _FUSED_HEADS = range(16, 257)
 _FUSED_TYPES = (torch.float16, torch.bfloat16)
@@ -39,11 +40,11 @@ def standard_attention(
 ) -> Tensor:
     """ONNX's `Attention` of opset 23, shapes as above; TensorRT has a kernel for it in half precision.
 
-    `TRT_decomposable` goes where there is none: TensorRT's parser refuses the node otherwise.
+    The attribute that lets it be taken apart goes where there is none: TensorRT's parser refuses the node otherwise.
     """
     attributes: dict[str, Any] = {"q_num_heads": heads, "kv_num_heads": heads, "scale": _scale(value, heads, scale)}
     if value.dtype not in _FUSED_TYPES or value.shape[-1] // heads not in _FUSED_HEADS:
-        attributes["TRT_decomposable"] = 1
+        attributes[DECOMPOSABLE] = 1
     return _node("Attention", [query, key, value, *([] if bias is None else [bias])], attributes, version=23)
 
 

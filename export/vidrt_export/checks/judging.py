@@ -1,0 +1,32 @@
+"""Whether what a lower precision gives can be trusted."""
+
+import torch
+from torch import Tensor
+from vidrt_engines.names import Precision
+from vidrt_reference.checkpoint.errors import CheckpointError
+
+# bf16 holds what fp16 cannot, and fp16 is finer
+OTHERS = {Precision.FP16: Precision.BF16, Precision.BF16: Precision.FP16, Precision.FP32: Precision.FP32}
+
+
+def judge(found: Tensor, wanted: Tensor, bound: float, what: str, where: str, *, other: Precision) -> float:
+    """The relative L2 between two results; `other` is the half precision that may do better.
+
+    Raises:
+        CheckpointError: it is beyond the bound, or there are values that are not finite, or all are the same.
+    """
+    wider = f"build it with --precision {other} or fp32"
+    if not bool(torch.isfinite(wanted).all()):
+        raise CheckpointError(f"{what} cannot be checked: fp32 itself gives values that are not finite at {where}.")
+    if not bool(torch.isfinite(found).all()):
+        share = 1 - float(torch.isfinite(found).double().mean())
+        raise CheckpointError(f"{what} overflows at {where} ({share:.0%} of its values are not finite): {wider}.")
+    if float(found.std()) == 0 < float(wanted.std()):
+        raise CheckpointError(f"{what} gives one and the same value everywhere at {where}: {wider}.")
+    error = float((found.double() - wanted.double()).norm() / wanted.double().norm())
+    if error > bound:
+        raise CheckpointError(
+            f"{what} is {error:.1e} from fp32 at {where}, and {bound:.0e} is allowed: "
+            f"{wider}, or allow more with --tolerance."
+        )
+    return error
