@@ -2,7 +2,7 @@ PYTHON ?= python3
 DEV := .venv
 SLIM := .venv-slim
 
-.PHONY: demo demo-bundle test test-slow lint clean
+.PHONY: demo demo-bundle test test-slow gpu-check lint clean
 
 # A slim environment (no torch in it) and a video from the embedded demo bundle.
 demo: $(SLIM)/installed
@@ -14,6 +14,10 @@ test: $(DEV)/installed lint
 
 test-slow: $(DEV)/installed
 	$(DEV)/bin/pytest -m slow
+
+# What needs a CUDA device: skipped, with the reason, where there is none.
+gpu-check: $(DEV)/installed
+	$(DEV)/bin/pytest -m gpu
 
 # The embedded bundle, made anew; the same command gives the same bytes.
 demo-bundle: $(DEV)/installed

@@ -7,13 +7,14 @@ import sys
 from dataclasses import dataclass
 
 import pytest
-from double_bundles import CAPABILITY, GPU, VERSIONS
+from double_bundles import CAPABILITY, GPU, VERSIONS, with_plans
 from host_cuda import HostCuda
 from machines import driver, gpu, pretend
 from trt_double import Double
 from vidrt.pipelines.load import load_pipeline
 from vidrt.sessions import component_engine, resources
 from vidrt.sessions.tensorrt_library import MODULES
+from vidrt_engines.names import Backend
 from vidrt_engines.places import DEFAULT_BUNDLE, find_bundle
 from vidrt_engines.settings import LtxSettings, SchedulerSettings
 
@@ -96,6 +97,16 @@ def gpu_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("VIDRT_HOME", str(tmp_path / "home"))
     yield machine
     assert cuda.leaks == {}
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """Makes a copy of a bundle, the embedded one unless told otherwise, with plans beside its graphs."""
+
+    def make(backend=Backend.TENSORRT_RTX, source=None, **options):
+        return with_plans(source or find_bundle(DEFAULT_BUNDLE), tmp_path / "planned", backend, **options)
+
+    return make
 
 
 class Notes:
