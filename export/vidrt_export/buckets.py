@@ -72,7 +72,7 @@ def profile(bucket: Bucket, component: Component, signature: Signature, settings
             strict=True,
         )
     ]
-    spans = {axis: Span(min=ends[0][axis], opt=ends[1][axis], max=ends[2][axis]) for axis in axes_of(signature)}
+    spans = {axis: Span(min=ends[0][axis], opt=ends[1][axis], max=ends[2][axis]) for axis in sorted(axes_of(signature))}
     if component is not Component.TRANSFORMER:
         return {**spans, "batch": ONE} if "batch" in spans else spans
     return {**spans, "timestep_tokens": Span(min=1, opt=1, max=spans["tokens"].max)}

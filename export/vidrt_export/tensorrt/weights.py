@@ -8,6 +8,7 @@ import onnx_ir as ir
 from vidrt_reference.checkpoint.stored import StoredTensor
 
 from vidrt_export.console import Console
+from vidrt_export.part import Part
 from vidrt_export.tensorrt.job import Initializer
 from vidrt_export.writing.graph import IR_TYPES, attach_weights
 from vidrt_export.writing.weights import Placed, hash_weights, place, size_of, write_weights
