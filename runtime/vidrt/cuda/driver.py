@@ -142,6 +142,15 @@ class DriverCuda:
         )
 
 
+def has_bindings() -> bool:
+    """Whether NVIDIA's bindings are installed."""
+    try:
+        _bindings()
+    except MissingExtraError:
+        return False
+    return True
+
+
 def _bindings() -> tuple[Any, Any]:
     try:
         from cuda.bindings import driver, runtime

@@ -10,7 +10,7 @@ from vidrt.components.base import EngineComponent
 from vidrt.errors import RequestError
 from vidrt.pipelines.prompts import TextLength
 from vidrt.pipelines.request import Run
-from vidrt.sessions.fitting import VideoSize
+from vidrt.sessions.fitting import BUILDS, VideoSize
 
 Sizes = dict[str, int]
 
@@ -27,12 +27,28 @@ def check_sizes(
         texts: the lengths of the prompt and, with guidance, of the negative prompt.
 
     Raises:
-        RequestError: the first engine that does not fit, and the command that builds one that does.
+        RequestError: the first engine that does not fit, and the command that builds those that do.
     """
     video = VideoSize(height=run.height, width=run.width, num_frames=run.num_frames)
+    refused: dict[Component, str] = {}
     for component, sizes in sizes_by_component(run, settings, texts):
         if problem := components[component].engine.refusal(sizes, video):
-            raise RequestError(problem)
+            refused.setdefault(component, problem)
+    if refused:
+        raise RequestError(_together(refused, components))
+
+
+def _together(refused: Mapping[Component, str], components: Mapping[str, EngineComponent]) -> str:
+    """The first refusal, whose command builds the others of its kind too."""
+    (first, told), *others = refused.items()
+    kind = _kind(components[first])
+    more = [name for name, problem in others if _kind(components[name]) == kind and BUILDS in problem]
+    return told.removesuffix(".") + "".join(f" --component {name}" for name in more) + "." if BUILDS in told else told
+
+
+def _kind(component: EngineComponent) -> tuple[str, str]:
+    engine = component.engine.engine
+    return engine.backend, engine.precision
 
 
 def sizes_by_component(

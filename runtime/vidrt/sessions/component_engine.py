@@ -10,6 +10,7 @@ from vidrt_engines.names import Backend, Component
 
 from vidrt.arrays import FloatArray
 from vidrt.cuda.arrays import MixedArray
+from vidrt.cuda.driver import has_bindings
 from vidrt.devices import Device
 from vidrt.sessions.base import Session
 from vidrt.sessions.batches import joined, split
@@ -60,8 +61,8 @@ class ComponentEngine:
         return refusal(self.engine, self.component, sizes, self._folder, video)
 
     def put(self, values: FloatArray) -> Any:
-        """Brings values to where the engine computes on them: to the device for TensorRT, else they stay."""
-        return values if self.engine.backend is Backend.ONNXRUNTIME else self._resources.cuda().put(values)
+        """Brings values to where the engine computes on them: to the device, if it takes them from there."""
+        return self._resources.cuda().put(values) if self._takes_device_arrays() else values
 
     def load(self) -> Session:
         """Opens the engine, if it is not open."""
@@ -97,6 +98,12 @@ class ComponentEngine:
         with self.held():
             session = self.load()
             return joined([session.run(part) for part in split(self.engine, arrays)])
+
+    def _takes_device_arrays(self) -> bool:
+        if self.engine.backend is not Backend.ONNXRUNTIME:
+            return True
+        # onnxruntime-gpu does without NVIDIA's bindings, and then takes all values from the host
+        return self.device.kind == "cuda" and has_bindings()
 
     def _open(self) -> Session:
         if self.engine.backend is Backend.ONNXRUNTIME:

@@ -12,6 +12,8 @@ from vidrt_engines.tensors import TensorSpec
 from vidrt.validity import rebuild
 
 BATCH = "batch"
+# what the command of a refusal has, where building helps
+BUILDS = "--resolution"
 _TEXT = "text_tokens"
 
 
@@ -26,7 +28,7 @@ class VideoSize:
     @property
     def options(self) -> str:
         """The options of build-engines that ask for this size."""
-        return f"--resolution {self.height}x{self.width} --frames {self.num_frames}"
+        return f"{BUILDS} {self.height}x{self.width} --frames {self.num_frames}"
 
 
 def axis_sizes(specs: Iterable[TensorSpec], shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
@@ -51,12 +53,10 @@ def misfit(engine: Engine, sizes: Mapping[str, int]) -> str | None:
     """Says in a clause which sizes an engine was not built for, or None; a batch that can be split is no matter."""
     if not engine.profiles:
         return None
-    limit = batch_limit(engine.profiles, sizes)
-    sizes = {**sizes, BATCH: min(sizes[BATCH], limit)} if limit and BATCH in sizes else sizes
-    if choose_profile(engine.profiles, sizes) is not None:
-        return None
     wrong = min((_wrong(profile, sizes) for profile in engine.profiles), key=len)
-    return " and ".join(f"{axis} from {span.min} to {span.max}, not {sizes[axis]}" for axis, span in wrong.items())
+    return (
+        " and ".join(f"{axis} from {span.min} to {span.max}, not {sizes[axis]}" for axis, span in wrong.items()) or None
+    )
 
 
 def refusal(
@@ -77,7 +77,7 @@ def refusal(
     told = f"The {spoken(component)} for {engine.backend} was built for {problem}"
     if problem.startswith(f"{_TEXT} ") and " and " not in problem:
         return f"{told}: give a shorter prompt."
-    options = video.options if video else "--resolution MIN:OPT:MAX --frames MIN:OPT:MAX"
+    options = video.options if video else f"{BUILDS} MIN:OPT:MAX --frames MIN:OPT:MAX"
     return f"{told}; {rebuild(engine, component, folder)} {options}."
 
 
@@ -92,4 +92,8 @@ def _named(profiles: Sequence[Profile], sizes: Mapping[str, int]) -> dict[str, i
 
 
 def _wrong(profile: Profile, sizes: Mapping[str, int]) -> dict[str, Span]:
-    return {axis: profile[axis] for axis, size in sizes.items() if axis in profile and size not in profile[axis]}
+    spans = {axis: profile[axis] for axis in sizes if axis in profile}
+    wrong = {axis: span for axis, span in spans.items() if sizes[axis] not in span}
+    if BATCH in wrong and sizes[BATCH] > wrong[BATCH].max:
+        del wrong[BATCH]
+    return wrong

@@ -9,10 +9,11 @@ import numpy as np
 from vidrt_engines.manifest import Engine
 
 from vidrt.closing import Closing
-from vidrt.cuda.arrays import MixedArray
+from vidrt.cuda.arrays import DeviceArray, MixedArray
 from vidrt.devices import Device
 from vidrt.errors import DeviceError, EngineError, MissingExtraError
 from vidrt.sessions.base import check_inputs, check_outputs
+from vidrt.sessions.onnxruntime_binding import run_on_device
 
 ERRORS_ONLY = 3
 # Weights stay in their file, mapped, instead of being widened, transposed and packed into memory when a graph opens.
@@ -28,28 +29,34 @@ class OnnxruntimeSession(Closing):
     """A graph opened by onnxruntime."""
 
     def __init__(self, path: Path, engine: Engine, device: Device, what: str) -> None:
-        self._engine, self._what = engine, what
+        self._engine, self._device, self._what = engine, device, what
         self._session: Any = _open(path, device, what)
         self.provider: str = self._session.get_providers()[0]
         if device.kind == "cuda" and self.provider != "CUDAExecutionProvider":
             raise DeviceError(f"onnxruntime could not use {device} for the {what}; check CUDA and cuDNN or use --cpu.")
 
     def run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
-        """Runs the graph once; arrays on a device are brought to the host for it.
+        """Runs the graph once; on CUDA outputs stay on the device if any input came from there, and are not looked at.
 
         Raises:
             RequestError: the arrays do not fit the manifest.
             EngineError: the graph failed, or gave values that are no numbers.
         """
         check_inputs(self._engine, arrays, self._what)
-        names = [spec.name for spec in self._engine.outputs]
         try:
-            results = self._session.run(names, {name: np.asarray(array) for name, array in arrays.items()})
+            outputs = self._run(arrays)
         except Exception as error:  # onnxruntime's own exceptions share no base
             raise EngineError(f"The {self._what} failed: {_first_line(error)}.") from error
-        outputs = dict(zip(names, results, strict=True))
-        check_outputs(outputs, self._what)
+        check_outputs({name: v for name, v in outputs.items() if isinstance(v, np.ndarray)}, self._what)
         return outputs
+
+    def _run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
+        device = next((array.device for array in arrays.values() if isinstance(array, DeviceArray)), None)
+        if device is not None and self._device.kind == "cuda":
+            return run_on_device(self._session, self._engine, arrays, device, ("cuda", self._device.index))
+        names = [spec.name for spec in self._engine.outputs]
+        results = self._session.run(names, {name: np.asarray(array) for name, array in arrays.items()})
+        return dict(zip(names, results, strict=True))
 
     def close(self) -> None:
         """Releases the graph and its memory."""

@@ -31,13 +31,21 @@ def opened(folder, **options):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "told", "also"),
     [
-        ({"height": 160}, "The transformer for tensorrt-rtx was built for tokens from 1 to 27, not 30; run: "),
-        ({"num_frames": 25}, "The VAE decoder for tensorrt-rtx was built for latent_frames from 1 to 3, not 4; run: "),
+        (
+            {"height": 160},
+            "The transformer for tensorrt-rtx was built for tokens from 1 to 27, not 30; run: ",
+            " --component vae_decoder",
+        ),
+        (
+            {"num_frames": 25},
+            "The VAE decoder for tensorrt-rtx was built for latent_frames from 1 to 3, not 4; run: ",
+            "",
+        ),
     ],
 )
-def test_other_sizes_are_refused_before_weights_are_read(planned, gpu_machine, small, change, told, sentence):
+def test_other_sizes_are_refused_before_weights_are_read(planned, gpu_machine, small, change, told, also, sentence):
     """A size that no profile has is one sentence with the command that builds it, and nothing was opened for it."""
     folder = planned()
     with opened(folder) as pipeline:
@@ -47,8 +55,8 @@ def test_other_sizes_are_refused_before_weights_are_read(planned, gpu_machine, s
             size = {**small, "width": 96, **change}
             assert sentence(error).startswith(told)
             assert f"--out {folder} --backend tensorrt-rtx" in sentence(error)
-            command = f" --resolution {size['height']}x{size['width']} --frames {size['num_frames']}."
-            assert sentence(error).endswith(command)
+            command = f" --resolution {size['height']}x{size['width']} --frames {size['num_frames']}"
+            assert sentence(error).endswith(f"{command}{also}.")
     assert gpu_machine.flavours[RTX].engines == []
     assert gpu_machine.cuda.calls.total() == 0
 
