@@ -18,6 +18,7 @@ test-slow: $(DEV)/installed
 # What needs a CUDA device: skipped, with the reason, where there is none.
 gpu-check: $(DEV)/installed
 	$(DEV)/bin/pytest -m gpu
+	$(DEV)/bin/python benchmarks/gpu_check.py
 
 # The embedded bundle, made anew; the same command gives the same bytes.
 demo-bundle: $(DEV)/installed

@@ -15,6 +15,7 @@ from vidrt_engines.components import Signature
 from vidrt_engines.cuda_driver import gpus
 from vidrt_engines.jsonable import encode
 from vidrt_engines.names import Backend
+from vidrt_engines.places import kernel_caches
 from vidrt_engines.platforms import platform_name
 from vidrt_engines.precisions import ISLANDS
 from vidrt_engines.profiles import Profile
@@ -35,7 +36,7 @@ from vidrt_export.tracing.trace import trace
 from vidrt_export.writing.files import file_hash
 from vidrt_export.writing.weights import kept_dtypes, place, size_of
 
-PLAN, GRAPH, TIMING = "model.plan", "model.onnx", "timing.cache"
+PLAN, GRAPH = "model.plan", "model.onnx"
 # Measured with the 2B transformer: compiling takes this many times the weights of memory, and this long for each byte.
 COMPILING, COMPILING_SECONDS, BYTES_A_SECOND = 2.5, 5.0, 100e6
 _KERNEL_BYTES = 16 << 20
@@ -131,7 +132,7 @@ def _compile(
         memory_limit=options.memory_limit,
         strip=options.strip_weights,
         stream_weights=options.stream_weights,
-        timing_cache=str(folder / TIMING) if step.backend is Backend.TENSORRT else None,
+        timing_cache=_timing_cache(step.backend),
     )
     begin = time.monotonic()
     with console.share_of("compiling") as advance:
@@ -142,6 +143,14 @@ def _compile(
         f"convolutions and attentions, {expected.fused} of {found.attentions} attentions fused, {found.casts} casts"
     )
     return report
+
+
+def _timing_cache(backend: Backend) -> str | None:
+    """What TensorRT proper measured on this GPU before; for RTX it would need a GPU to compile."""
+    if backend is not Backend.TENSORRT:
+        return None
+    key = "-".join([flavour.version(backend), *flavour.machine(backend).values()]).replace(" ", "_")
+    return str(kernel_caches() / f"{backend}-{key}.timing")
 
 
 def _played(step: Step, folder: Path, inputs: Mapping[str, torch.Tensor], shape: CheckedShape) -> torch.Tensor:

@@ -107,7 +107,7 @@ def _config(builder: Any, network: Any, job: Job, trt: Any, monitor: Any) -> Any
     more: dict[str, Any] = {}
     if job.memory_limit is not None:
         more["memory_pool_limits"] = {trt.MemoryPoolType.WORKSPACE: job.memory_limit}
-    if job.timing_cache:
+    if job.timing_cache and Path(job.timing_cache).is_file():
         more["load_timing_cache"] = job.timing_cache
     config = create(
         profiles=profiles, progress_monitor=monitor, strip_plan=job.strip, weight_streaming=job.stream_weights, **more
@@ -137,7 +137,15 @@ def _write_plan(builder: Any, network: Any, config: Any, job: Job, trt: Any) -> 
         file.flush()
         os.fsync(file.fileno())
     if job.timing_cache and (cache := config.get_timing_cache()):
-        Path(job.timing_cache).write_bytes(memoryview(cache.serialize()))
+        _keep(Path(job.timing_cache), memoryview(cache.serialize()))
+
+
+def _keep(path: Path, content: memoryview) -> None:
+    """Writes what was measured, so that a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    beside.replace(path)
 
 
 def _report(trt: Any, found: Audit, seconds: float) -> Report:
