@@ -1,17 +1,26 @@
-"""Graphs for onnxruntime: fp32 maths, weights kept in the precision asked for and widened where they are used."""
+"""Graphs for onnxruntime: fp32 maths, weights kept in the precision asked for and widened where they are used.
 
+Beside the graph for every provider lies one for CUDA, which computes in the weights' own type, where onnxruntime has
+kernels for it: not for the VAEs, of which some operators have none in bf16. Both share the weights.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx_ir as ir
+from vidrt_engines.names import Component, Precision
+from vidrt_engines.precisions import SAFE_FP16
 
 from vidrt_export.backends.base import Built, Step
+from vidrt_export.checks.precision import prepared
 from vidrt_export.console import Console
 from vidrt_export.tracing.trace import trace
 from vidrt_export.writing.files import file_hash
 from vidrt_export.writing.graph import attach_weights
-from vidrt_export.writing.weights import kept_dtypes, place, size_of, write_weights
+from vidrt_export.writing.weights import Placed, kept_dtypes, place, size_of, write_weights
 
-GRAPH, WEIGHTS = "model.onnx", "model.weights"
+GRAPH, CUDA_GRAPH, WEIGHTS = "model.onnx", "model.cuda.onnx", "model.weights"
+_ON_CUDA = {Component.TEXT_ENCODER, Component.TRANSFORMER}
 # Tracing and optimising a graph holds the graph and PyTorch, never the weights: measured with 48 layers.
 TRACING_BYTES = 900 << 20
 TRACING_SECONDS, BYTES_A_SECOND = 6.0, 250e6
@@ -33,8 +42,9 @@ def memory_bytes(step: Step) -> int:  # noqa: ARG001 - as every backend
 
 
 def seconds(step: Step) -> float:
-    """Tracing, and the weights at a disk's pace."""
-    return TRACING_SECONDS + disk_bytes(step) / BYTES_A_SECOND
+    """Tracing, once for each graph, and the weights at a disk's pace."""
+    graphs = 1 + has_cuda_graph(step.part.component, step.precision)
+    return graphs * TRACING_SECONDS + disk_bytes(step) / BYTES_A_SECOND
 
 
 def check(step: Step) -> None:
@@ -50,7 +60,23 @@ def write(step: Step, folder: Path, console: Console) -> Built:
     placed = place(tensors, kept_dtypes(tensors, step.precision))
     with console.bytes_of("writing weights", part.weight_bytes) as advance:
         stored_hash, weights_hash = write_weights(folder / WEIGHTS, tensors, placed, advance)
-    attach_weights(model, placed, WEIGHTS, folder)
-    ir.save(model, folder / GRAPH)
-    graph_hash = file_hash(folder / GRAPH)
-    return Built(files={GRAPH: graph_hash, WEIGHTS: weights_hash}, weights=stored_hash, key={"graph": graph_hash})
+    files = {GRAPH: _save(model, placed, folder / GRAPH), WEIGHTS: weights_hash}
+    key = {"graph": files[GRAPH]}
+    if has_cuda_graph(part.component, step.precision):
+        prepare = prepared(part.component, step.precision)
+        model = trace(part.make, part.signature, part.sizes, prepare=prepare)
+        files[CUDA_GRAPH] = _save(model, placed, folder / CUDA_GRAPH)
+    return Built(files=files, weights=stored_hash, key=key)
+
+
+def has_cuda_graph(component: Component, precision: Precision) -> bool:
+    """Whether there is a graph for CUDA in the weights' own type: in half precision, where that is safe."""
+    safe = SAFE_FP16.get(component, precision) if precision is Precision.FP16 else precision
+    return precision is not Precision.FP32 and component in _ON_CUDA and safe is precision
+
+
+def _save(model: ir.Model, placed: Mapping[str, Placed], path: Path) -> str:
+    """Writes a graph that points into the weights file beside it; returns its hash."""
+    attach_weights(model, placed, WEIGHTS, path.parent)
+    ir.save(model, path)
+    return file_hash(path)

@@ -15,6 +15,9 @@ IR_TYPES = {
 }
 
 
+_SUFFIXES = {ir.DataType.FLOAT: "fp32", ir.DataType.FLOAT16: "fp16", ir.DataType.BFLOAT16: "bf16"}
+
+
 def attach_weights(model: ir.Model, placed: Mapping[str, Placed], location: str, folder: Path) -> None:
     """Points each parameter of a graph at its place in a weights file.
 
@@ -36,28 +39,28 @@ def attach_weights(model: ir.Model, placed: Mapping[str, Placed], location: str,
         )
         value.shape = ir.Shape(place.shape)
         if dtype is not computed:
-            _cast(graph, value, dtype)
+            _cast(graph, value, dtype, computed)
 
 
-def _cast(graph: ir.Graph, value: ir.Value, dtype: ir.DataType) -> None:
-    """Widens a parameter to fp32 where it is used; of a table only the rows that are looked up."""
+def _cast(graph: ir.Graph, value: ir.Value, dtype: ir.DataType, computed: ir.DataType) -> None:
+    """Takes a parameter to the type it is computed in where it is used; of a table only the rows looked up."""
     value.dtype = dtype
     uses = [(use.node, use.idx) for use in value.uses()]
     whole = [(node, index) for node, index in uses if node.op_type != "Gather" or index != 0]
     if whole:
-        graph.insert_before(graph[0], _widened(value, f"{value.name}.fp32", whole))
+        graph.insert_before(graph[0], _converted(value, computed, f"{value.name}.{_SUFFIXES[computed]}", whole))
     for node, index in uses:
         if (node, index) not in whole:
             rows = node.outputs[0]
             readers = [(use.node, use.idx) for use in rows.uses()]
-            graph.insert_after(node, _widened(rows, f"{value.name}.rows", readers))
+            graph.insert_after(node, _converted(rows, computed, f"{value.name}.rows", readers))
             rows.dtype = dtype
 
 
-def _widened(value: ir.Value, name: str, readers: Sequence[tuple[ir.Node, int]]) -> ir.Node:
-    """A cast of a value to fp32, which the readers (node and number of its input) get instead."""
-    node = ir.node("Cast", [value], attributes={"to": ir.DataType.FLOAT}, name=name)
-    node.outputs[0].name, node.outputs[0].dtype = name, ir.DataType.FLOAT
+def _converted(value: ir.Value, dtype: ir.DataType, name: str, readers: Sequence[tuple[ir.Node, int]]) -> ir.Node:
+    """A cast of a value, which the readers (node and number of its input) get instead."""
+    node = ir.node("Cast", [value], attributes={"to": dtype}, name=name)
+    node.outputs[0].name, node.outputs[0].dtype = name, dtype
     for reader, index in readers:
         reader.replace_input_with(index, node.outputs[0])
     return node
