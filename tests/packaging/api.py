@@ -60,7 +60,9 @@ def frames_of(pipeline: LtxVideoPipeline, latents: NDArray[np.float32]) -> NDArr
 def given(embeddings: NDArray[np.float32], latents: NDArray[np.float32]) -> Video | str:
     """Ready-made embeddings and latents, and every error by its cause."""
     try:
-        with load_pipeline(Path("bundle"), device="cuda:1", backend="onnxruntime", keep_loaded=True) as pipeline:
+        with load_pipeline(
+            Path("bundle"), device="cuda:1", backend="tensorrt", keep_loaded=True, memory_limit="8GiB"
+        ) as pipeline:
             return pipeline(embeddings=PromptEmbeddings(positive=embeddings), latents=latents)
     except (BundleError, RequestError, DeviceError, MissingExtraError, EngineError, OutputError) as error:
         return str(error)

@@ -24,16 +24,17 @@ class DriverCuda:
         self._index = index
         self._kernel: Any = None
         self.make_current()
+        self._check(self._runtime.cudaFree(0))  # older runtimes start the device with the first real call only
 
     def make_current(self) -> None:
         """See `Cuda.make_current`."""
         self._check(self._runtime.cudaSetDevice(self._index))
-        self._check(self._runtime.cudaFree(0))  # older runtimes bind the context only with the first real call
 
     def allocate(self, size: int) -> int:
         """See `Cuda.allocate`."""
         status, pointer = self._runtime.cudaMalloc(size)
         if status == self._runtime.cudaError_t.cudaErrorMemoryAllocation:
+            self._runtime.cudaGetLastError()
             raise OutOfMemoryError(self._no_memory(size))
         self._check((status,))
         return int(pointer)
@@ -130,6 +131,7 @@ class DriverCuda:
         """What a call gave behind its status, or the status as an error by CUDA's own name."""
         status, *values = results
         if status.value:
+            self._runtime.cudaGetLastError()  # or the next to ask, a library perhaps, takes it for its own
             raise EngineError(f"CUDA failed: {status.name}; if it comes again, restart the process.")
         return tuple(values)
 

@@ -106,10 +106,10 @@ class Workspace:
 
     def at_least(self, size: int) -> int:
         """The address of `size` bytes or more; a larger piece than before takes the place of the old one."""
+        size = aligned(size)
         if size > self.size:
             self.close()  # first, so that the two are never there at once
-            self._pointer = self._pool.allocate(aligned(size))
-            self.size = aligned(size)
+            self._pointer, self.size = self._pool.allocate(size), size
         return self._pointer
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from vidrt_engines.names import Backend, Component
 from vidrt.closing import Closing
 from vidrt.cuda.arrays import Shape
 from vidrt.cuda.device import CudaDevice
-from vidrt.errors import EngineError
+from vidrt.errors import EngineError, OutOfMemoryError
 from vidrt.sessions.fitting import spoken
 from vidrt.sessions.kernel_cache import KernelCache, cache_path
 from vidrt.sessions.resources import Resources
@@ -39,12 +39,12 @@ class TensorrtEngine(Closing):
         path = bundle_path(folder, engine.files[0].path)
         self._engine = deserialised(self._trt, self._runtime, path)
         if self._engine is None:
-            raise EngineError(_unreadable(engine, component, folder, self._log.told()))
+            raise _unreadable(engine, component, folder, self._log.told())
         if engine.key.get("weights_in") == STRIPPED:
             refit(self._trt, self._engine, engine, folder, spoken(component))
         if resources.memory_limit is not None:
             set_weight_budget(self._engine, resources.memory_limit, spoken(component))
-        self._config = self._configured(engine, resources) if self._is_rtx else None
+        self._config = self._configured(engine, component, resources) if self._is_rtx else None
 
     def context(self, profile: int, shapes: Mapping[str, Shape], device: CudaDevice) -> ShapedContext:
         """A context for one profile and one set of shapes, whose working memory is the device's workspace."""
@@ -65,13 +65,12 @@ class TensorrtEngine(Closing):
             self._cache.save()
         self._cache = self._config = self._engine = self._runtime = None
 
-    def _configured(self, engine: Engine, resources: Resources) -> Any:
+    def _configured(self, engine: Engine, component: Component, resources: Resources) -> Any:
         trt = self._trt
         config = self._engine.create_runtime_config()
         config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
         config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-        # eager: a denoising loop keeps its shapes, and kernels that change on the way would change the video of a seed
-        config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+        config.dynamic_shapes_kernel_specialization_strategy = _specialisation(trt, component)
         self._cache = KernelCache(config, cache_path(engine, resources.device, _version(trt)))
         return config
 
@@ -80,8 +79,22 @@ def _version(trt: ModuleType) -> str:
     return str(trt.__version__)
 
 
-def _unreadable(engine: Engine, component: Component, folder: Path, why: str) -> str:
-    return (
+def _specialisation(trt: ModuleType, component: Component) -> Any:
+    """When kernels are compiled for the very shapes of a run: at once, or never where each run has others.
+
+    At once, since a denoising loop keeps its shapes, and kernels that change on the way would change a seed's video.
+    """
+    strategies = trt.DynamicShapesKernelSpecializationStrategy
+    return strategies.NONE if component is Component.TEXT_ENCODER else strategies.EAGER
+
+
+def _unreadable(engine: Engine, component: Component, folder: Path, why: str) -> EngineError:
+    if "memory" in why.lower():
+        return OutOfMemoryError(
+            f"The GPU has not enough memory for the {spoken(component)} ({why}): give --memory-limit, or close what "
+            f"else uses the GPU."
+        )
+    return EngineError(
         f"{engine.backend} cannot read the plan of the {spoken(component)} ({why}): it is damaged or from another "
         f"version; {rebuild(engine, component, folder)}."
     )

@@ -1,5 +1,6 @@
 """What the runtime needs of CUDA, asked of the double everywhere and of the driver where there is a GPU."""
 
+from importlib.resources import files
 from itertools import pairwise
 
 import numpy as np
@@ -153,3 +154,13 @@ def test_a_graph_does_again_what_was_recorded(desk):
         cuda.launch(graph, stream)
         assert (desk.get(pointer, 7) == expected).all()
     cuda.destroy_graph(graph)
+
+
+def test_the_kernel_rounds_after_each_operation():
+    """The kernel that ships has products and sums with a rounding of their own, which no compiler may contract."""
+    text = files("vidrt.cuda").joinpath("combine.ptx").read_text(encoding="ascii")
+    code = [line.split() for line in text.splitlines() if not line.startswith("//")]
+    operations = {
+        line[0] for line in code if line and line[0].endswith(".f32") and not line[0].startswith((".", "ld", "st"))
+    }
+    assert operations == {"mul.rn.f32", "add.rn.f32"}

@@ -36,8 +36,8 @@ def test_frames_are_those_of_onnxruntime(planned, gpu_machine, small, backend, v
 @pytest.mark.parametrize("form", ["0.9.0", "0.9.1"])
 def test_every_form_of_the_vae_is_played(planned, small, bundles, form):
     """Decoders without a timestep, and with noise maps, are given theirs."""
-    folder = planned(source=bundles(form))
-    assert np.array_equal(played(folder, "tensorrt-rtx", small), wanted(folder, small))
+    folder, options = planned(source=bundles(form)), {**small, "prompt": "a cat runs over the sea"}
+    assert np.array_equal(played(folder, "tensorrt-rtx", options), wanted(folder, options))
 
 
 def test_latents_stay_on_the_device(planned, gpu_machine, small):
@@ -102,13 +102,26 @@ def test_tensorrt_is_recorded_once_and_replayed(planned, gpu_machine, small):
         assert executed == 2 + 2 * 2  # two prompts encoded; of each context a first run and a recorded one
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_previews_change_nothing(planned, gpu_machine, small, backend):
+    """A decoder opened in the middle of the loop takes a larger workspace; the transformer goes on in that one."""
+    options = {**small, "num_inference_steps": 5}
+    with load_pipeline(planned(backend), device="cuda", backend=backend) as pipeline:
+        expected = pipeline(**options).frames
+        previews = [pipeline.decode(step)[0].frames for step in pipeline.denoise(**options)]
+    assert np.array_equal(previews[-1], expected)
+    assert not np.array_equal(previews[0], expected)
+    assert gpu_machine.cuda.calls["launch"] > 0 or backend is Backend.TENSORRT_RTX
+
+
 def test_rtx_records_by_itself(planned, gpu_machine, small):
-    """The flavour for RTX is told to record and to compile for these shapes at once; nothing is recorded here."""
+    """The flavour for RTX records for itself, and compiles at once for shapes that stay: those of a prompt do not."""
     played(planned(), "tensorrt-rtx", small)
     assert gpu_machine.cuda.calls["begin_capture"] == 0
-    for config in gpu_machine.flavours["tensorrt-rtx"].configs:
-        assert config.cuda_graph_strategy.name == "WHOLE_GRAPH_CAPTURE"
-        assert config.dynamic_shapes_kernel_specialization_strategy.name == "EAGER"
+    configs = gpu_machine.flavours["tensorrt-rtx"].configs
+    assert [config.cuda_graph_strategy.name for config in configs] == ["WHOLE_GRAPH_CAPTURE"] * 3
+    strategies = [config.dynamic_shapes_kernel_specialization_strategy.name for config in configs]
+    assert strategies == ["NONE", "EAGER", "EAGER"]
 
 
 def test_what_cannot_be_recorded_runs_plainly(planned, gpu_machine, small):

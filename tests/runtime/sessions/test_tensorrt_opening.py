@@ -5,9 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+import trt_double
 from double_bundles import SMALL
 from trt_double import PlanText
-from vidrt.errors import EngineError, MissingExtraError, RequestError
+from vidrt.errors import EngineError, MissingExtraError, OutOfMemoryError, RequestError
 from vidrt.pipelines.load import load_pipeline
 from vidrt.sessions import tensorrt_library
 from vidrt_engines.manifest import bundle_path, read_bundle, write_bundle
@@ -115,6 +116,19 @@ def test_a_damaged_plan_is_one_sentence(planned, small, content, sentence):
         "tensorrt-rtx cannot read the plan of the transformer (IRuntime::deserializeCudaEngine: Error"
     )
     assert f"; run: build-engines SOURCE --out {folder} --backend tensorrt-rtx" in told
+
+
+@pytest.mark.usefixtures("gpu_machine")
+def test_a_gpu_that_is_too_small_for_the_weights_says_so(planned, small, monkeypatch, sentence):
+    """Where TensorRT cannot read a plan for want of memory, building it again is not what helps."""
+
+    def full(self, _):
+        self._logger.log(1, "Error Code 2: OutOfMemory (Requested size was 4294967296 bytes.)")
+
+    monkeypatch.setattr(trt_double.Runtime, "deserialize_cuda_engine", full)
+    with opened(planned()) as pipeline, pytest.raises(OutOfMemoryError) as error:
+        pipeline(**small)
+    assert sentence(error).startswith("The GPU has not enough memory for the text encoder (Error Code 2: OutOfMemory")
 
 
 def test_without_the_library_the_line_that_installs_it_is_told(planned, gpu_machine, small, monkeypatch, sentence):
