@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import tiny_bundles
-from traces import Traces
+from traces import Traces, patch_tracing
 
 CONDITION = "LTXConditionPipeline"
 
@@ -40,7 +40,7 @@ def bundles(checkpoints, traces, tmp_path_factory):
             if pipeline == CONDITION:  # the same weights: building changes only the manifest
                 shutil.copytree(bundle(form), folder)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("vidrt_export.build.trace", traces)
+                patch_tracing(patch, traces)
                 tiny_bundles.build(checkpoints(form, pipeline), folder)
         return folder
 

@@ -5,22 +5,23 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from traces import patch_tracing
 
 
 @pytest.fixture
 def cached_traces(monkeypatch, traces):
     """Build with the session's graphs instead of tracing anew."""
-    monkeypatch.setattr("vidrt_export.build.trace", traces)
+    patch_tracing(monkeypatch, traces)
 
 
 @pytest.fixture
 def no_tracing(monkeypatch):
     """Let any tracing fail the test."""
 
-    def refused(*_):
+    def refused(*_, **__):
         raise AssertionError("a graph was traced")
 
-    monkeypatch.setattr("vidrt_export.build.trace", refused)
+    patch_tracing(monkeypatch, refused)
 
 
 @pytest.fixture

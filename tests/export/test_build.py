@@ -8,6 +8,7 @@ import tiny_bundles
 import tiny_ltx
 import torch
 from safetensors.torch import load_file, save_file
+from traces import patch_tracing
 from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import MANIFEST, read_bundle
 
@@ -41,13 +42,13 @@ def tracing(monkeypatch, traces):
     """Count tracings, and fail at a number of them: a list of how many there were, and the number to fail at."""
     state = {"count": 0, "fail_at": None, "error": RuntimeError("stopped here")}
 
-    def traced(*arguments):
+    def traced(*arguments, **options):
         state["count"] += 1
         if state["count"] == state["fail_at"]:
             raise state["error"]
-        return traces(*arguments)
+        return traces(*arguments, **options)
 
-    monkeypatch.setattr("vidrt_export.build.trace", traced)
+    patch_tracing(monkeypatch, traced)
     return state
 
 
@@ -109,7 +110,7 @@ def test_another_precision_stands_beside(source, bundle):
     tiny_bundles.build(source, bundle, precision="fp16")
     after = states(bundle)
     assert {path: state for path, state in after.items() if path in before} == before
-    assert len(after) == 16
+    assert len(after) == 17  # in half precision the transformer has a graph for CUDA besides
     for component in tiny_bundles.COMPONENTS:
         assert {engine.precision for engine in read_bundle(bundle).engines[component]} == {"fp32", "fp16"}
 
@@ -200,11 +201,11 @@ def test_a_checkpoint_that_shrinks_meanwhile_is_told_so(source, tmp_path, build_
     """Weights cut off after they were looked at are one sentence, and leave nothing."""
     path = source / "transformer" / "diffusion_pytorch_model.safetensors"
 
-    def cut(*arguments):
+    def cut(*arguments, **options):
         path.write_bytes(path.read_bytes()[:-1001])
-        return traces(*arguments)
+        return traces(*arguments, **options)
 
-    monkeypatch.setattr("vidrt_export.build.trace", cut)
+    patch_tracing(monkeypatch, cut)
     result = build_engines(source, "--out", tmp_path / "out", "--component", "transformer", "--quiet")
     assert result.status == 2
     assert result.err.count("\n") == 1

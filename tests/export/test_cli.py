@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import tiny_bundles
+from traces import patch_tracing
 from vidrt_engines.manifest import read_bundle
 
 pytestmark = pytest.mark.usefixtures("cached_traces")
@@ -130,7 +131,7 @@ def test_what_fails_on_the_way_is_status_1(source, tmp_path, build_engines, monk
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vidrt_export.build.write_weights", full)
+    monkeypatch.setattr("vidrt_export.backends.onnxruntime.write_weights", full)
     arguments = [source, "--out", tmp_path / "out", "--component", "transformer", "--quiet"]
     result = build_engines(*arguments)
     assert result.status == 1
@@ -144,10 +145,10 @@ def test_what_fails_on_the_way_is_status_1(source, tmp_path, build_engines, monk
 def test_an_interruption_is_status_130(source, tmp_path, build_engines, monkeypatch):
     """Control-C is no error: what was finished is kept, and no traceback shown."""
 
-    def stopped(*_):
+    def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vidrt_export.build.trace", stopped)
+    patch_tracing(monkeypatch, stopped)
     result = build_engines(source, "--out", tmp_path / "out", "--quiet")
     assert result.status == 130
     # click ends the terminal's line, on which ^C stands

@@ -9,36 +9,62 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidrt_engines.manifest import Bundle, Engine
+    from vidrt_export.backends.base import Options
+    from vidrt_export.plan import Plan
 
 COMPONENTS = ("text_encoder", "transformer", "vae_encoder", "vae_decoder")
 
 
-def build(source: Path, out: Path, *, precision: str | None = None, components: tuple[str, ...] = ()) -> Bundle:
-    """Build a diffusers folder into a bundle, without a word."""
-    from vidrt_engines.names import Backend, Component, Precision
+RTX = "tensorrt-rtx"
+# Two profiles, so small that every shape of them is run and compiled in seconds.
+RESOLUTIONS, FRAMES = ("64x64:64x96:96x128", "32x32"), ("9:9:17", "9")
+
+
+def build(source: Path, out: Path, **options: Any) -> Bundle:
+    """Build a diffusers folder into a bundle, without a word; options are those of `plan`."""
     from vidrt_export.build import build as build_plan
     from vidrt_export.console import Console
+
+    return build_plan(plan(source, **options), out, Console(quiet=True))
+
+
+def plan(
+    source: Path,
+    *,
+    precision: str | None = None,
+    components: tuple[str, ...] = (),
+    backends: tuple[str, ...] = ("onnxruntime",),
+    resolutions: tuple[str, ...] = RESOLUTIONS,
+    frames: tuple[str, ...] = FRAMES,
+    batch: int = 1,
+    options: Options | None = None,
+) -> Plan:
+    """Plan engines of a diffusers folder, for the tiniest videos."""
+    from vidrt_engines.names import Backend, Component, Precision
+    from vidrt_export.buckets import read_buckets
     from vidrt_export.plan import make_plan
     from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 
-    plan = make_plan(
-        read_diffusers_folder(source),
+    checkpoint = read_diffusers_folder(source)
+    return make_plan(
+        checkpoint,
         precision=Precision(precision) if precision else None,
         components=[Component(name) for name in components],
-        backends=[Backend.ONNXRUNTIME],
+        backends=[Backend(name) for name in backends],
+        buckets=read_buckets(resolutions, frames, batch, checkpoint.settings),
+        options=options,
     )
-    return build_plan(plan, out, Console(quiet=True))
 
 
-def engine_of(bundle: Path, component: str, precision: str | None = None) -> Engine:
-    """Return a component's engine of one precision, or its only one."""
+def engine_of(bundle: Path, component: str, precision: str | None = None, backend: str | None = None) -> Engine:
+    """Return a component's engine of one precision and backend, or its only one."""
     from vidrt_engines.manifest import read_bundle
     from vidrt_engines.names import Component
 
     engines = [
         engine
         for engine in read_bundle(bundle).engines[Component(component)]
-        if precision is None or engine.precision == precision
+        if precision in {None, engine.precision} and backend in {None, engine.backend}
     ]
     assert len(engines) == 1
     return engines[0]

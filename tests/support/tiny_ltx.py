@@ -14,6 +14,7 @@ import torch
 import transformers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 Form = Literal["0.9.0", "0.9.1", "0.9.5"]
@@ -33,6 +34,12 @@ TEXT_ENCODER = {
     "num_layers": 2,
     "num_heads": 2,
     "feed_forward_proj": "gated-gelu",
+}
+
+# Heads as wide as TensorRT's narrowest fused attention.
+FUSED_HEADS = {
+    "transformer": {"attention_head_dim": 16, "cross_attention_dim": 64},
+    "text_encoder": {"d_kv": 16},
 }
 
 _CONV_ENCODER = {
@@ -93,21 +100,27 @@ road runs sea slow snow star street sun the through tree under walks water white
 _TOKENS = 128
 
 
-def save(
-    folder: Path, form: Form = "0.9.0", *, seed: int = 0, pipeline: str = "LTXPipeline", latent_channels: int = 8
-) -> Path:
+def save(folder: Path, form: Form = "0.9.0", **options: Any) -> Path:
     """Save a whole pipeline of one of the VAE's forms, as `diffusers.<pipeline>.save_pretrained` lays it out."""
-    build(form, seed=seed, pipeline=pipeline, latent_channels=latent_channels).save_pretrained(folder)
+    build(form, **options).save_pretrained(folder)
     return folder
 
 
-def build(form: Form = "0.9.0", *, seed: int = 0, pipeline: str = "LTXPipeline", latent_channels: int = 8) -> Any:
-    """Build a whole pipeline of one of the VAE's forms, in fp32 and in eval mode."""
-    words = tokenizer()
+def build(
+    form: Form = "0.9.0",
+    *,
+    seed: int = 0,
+    pipeline: str = "LTXPipeline",
+    latent_channels: int = 8,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Any:
+    """Build a whole pipeline of one of the VAE's forms, in fp32 and in eval mode; `changes` are by component."""
+    words, changes = tokenizer(), changes or {}
+    channels = {"in_channels": latent_channels, "out_channels": latent_channels}
     return getattr(diffusers, pipeline)(
-        transformer=transformer(seed, in_channels=latent_channels, out_channels=latent_channels),
+        transformer=transformer(seed, **channels, **changes.get("transformer", {})),
         vae=vae(form, seed, latent_channels=latent_channels),
-        text_encoder=text_encoder(seed, vocab_size=len(words)),
+        text_encoder=text_encoder(seed, vocab_size=len(words), **changes.get("text_encoder", {})),
         tokenizer=words,
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SCHEDULER[form]),
     )

@@ -7,26 +7,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from functools import partial
 
     import onnx_ir as ir
+    import pytest
     from torch import nn
     from vidrt_engines.components import Signature
+    from vidrt_engines.names import Backend
+
+# Where builds look for what they trace with.
+_PLACES = ("vidrt_export.backends.onnxruntime.trace", "vidrt_export.backends.tensorrt.trace")
 
 
 class Traces:
-    """Stands in for `vidrt_export.tracing.trace.trace`: the same graph for the same module, traced the first time."""
+    """Stands in for `vidrt_export.tracing.trace.trace`: the same arguments give the same graph, traced once."""
 
     def __init__(self) -> None:
         self._models: dict[Any, ir.Model] = {}
 
-    def __call__(self, make: Callable[[], nn.Module], signature: Signature, sizes: Mapping[str, int]) -> ir.Model:
+    def __call__(
+        self,
+        make: Callable[[], nn.Module],
+        signature: Signature,
+        sizes: Mapping[str, int],
+        *,
+        backend: Backend | None = None,
+        prepare: partial[nn.Module] | None = None,
+    ) -> ir.Model:
         """Return a graph of its own for each call, since building writes into it."""
         from vidrt_export.tracing.trace import trace
 
-        key = (make.func, make.args, signature, tuple(sorted(sizes.items())))  # type: ignore[attr-defined]
+        options = {} if backend is None else {"backend": backend}
+        changes = None if prepare is None else (prepare.func, prepare.args, tuple(sorted(prepare.keywords.items())))
+        made = (make.func, make.args, signature)  # type: ignore[attr-defined]
+        key = (*made, tuple(sorted(sizes.items())), backend, changes)
         if key not in self._models:
-            self._models[key] = trace(make, signature, sizes)
+            self._models[key] = trace(make, signature, sizes, prepare=prepare, **options)
         return _copied(self._models[key])
+
+
+def patch_tracing(patch: pytest.MonkeyPatch, stand_in: Callable[..., ir.Model]) -> None:
+    """Let builds for any backend trace by a stand-in."""
+    for place in _PLACES:
+        patch.setattr(place, stand_in)
 
 
 def _copied(model: ir.Model) -> ir.Model:

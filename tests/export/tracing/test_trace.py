@@ -11,11 +11,12 @@ import tiny_bundles
 import tiny_ltx
 import torch
 from closeness import relative_l2
+from traces import patch_tracing
 from vidrt_engines.names import Precision
 from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 from vidrt_export.tracing.trace import trace
 from vidrt_export.writing.graph import attach_weights
-from vidrt_export.writing.weights import place
+from vidrt_export.writing.weights import kept_dtypes, place
 from vidrt_reference.checkpoint.load import load
 
 BAR = 1e-5
@@ -47,7 +48,7 @@ def wide_source(tmp_path_factory):
 def wide_bundle(wide_source, traces, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wide") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vidrt_export.build.trace", traces)
+        patch_tracing(patch, traces)
         tiny_bundles.build(wide_source, folder, components=("transformer",))
     return folder
 
@@ -195,7 +196,7 @@ def test_every_input_counts(graphs):
 
 def serialised(model, part):
     """A graph's bytes, with its weights only pointed at."""
-    attach_weights(model, place(part.used(), Precision.FP32), "model.weights", Path())
+    attach_weights(model, place(part.used(), kept_dtypes(part.used(), Precision.FP32)), "model.weights", Path())
     return ir.serde.serialize_model(model).SerializeToString(deterministic=True)
 
 

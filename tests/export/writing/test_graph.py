@@ -7,7 +7,8 @@ import tiny_bundles
 import tiny_ltx
 import torch
 from closeness import relative_l2
-from vidrt_engines.names import Precision
+from traces import patch_tracing
+from vidrt_engines.names import Backend, Precision
 from vidrt_export.plan import make_plan
 from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 
@@ -23,7 +24,7 @@ def half_bundle(checkpoints, traces, tmp_path_factory):
     """The fp32 checkpoint built in both types of 16 bits."""
     folder = tmp_path_factory.mktemp("halves") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vidrt_export.build.trace", traces)
+        patch_tracing(patch, traces)
         for precision in HALVES:
             tiny_bundles.build(checkpoints(FORM), folder, precision=precision)
     return folder
@@ -34,7 +35,7 @@ def rounded_bundles(traces, tmp_path_factory):
     """For each type of 16 bits, an fp32 bundle of weights that were rounded to it."""
     root, folders = tmp_path_factory.mktemp("rounded"), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vidrt_export.build.trace", traces)
+        patch_tracing(patch, traces)
         for precision, dtype in HALVES.items():
             pipeline = tiny_ltx.build(FORM)
             for model in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
@@ -136,5 +137,5 @@ def test_result_is_that_of_rounded_weights(half_bundle, rounded_bundles, bundles
 def test_the_default_is_the_stored_type(tmp_path, dtype, wanted):
     """Where no precision is asked for, each component keeps the type its weights are stored in."""
     tiny_ltx.build("0.9.5").to(dtype).save_pretrained(tmp_path)
-    plan = make_plan(read_diffusers_folder(tmp_path), precision=None, components=(), backends=["onnxruntime"])
+    plan = make_plan(read_diffusers_folder(tmp_path), precision=None, components=(), backends=[Backend.ONNXRUNTIME])
     assert [step.precision for step in plan.steps] == [Precision(wanted)] * 4

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from vidrt_engines.names import Precision
 from vidrt_export.writing import weights
-from vidrt_export.writing.weights import common_precision, hash_weights, kept_dtype, place, write_weights
+from vidrt_export.writing.weights import common_precision, hash_weights, kept_dtype, kept_dtypes, place, write_weights
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.stored import read_header
 
@@ -40,7 +40,7 @@ def written(tmp_path, stored):
 
     def write(tensors, precision):
         sources = stored(tensors)
-        placed = place(sources, precision)
+        placed = place(sources, kept_dtypes(sources, precision))
         hashes = write_weights(tmp_path / "model.weights", sources, placed, lambda _: None)
         return (tmp_path / "model.weights").read_bytes(), placed, hashes
 
@@ -107,7 +107,7 @@ def test_one_half_is_not_turned_into_the_other(stored, stored_as, precision, kep
 def test_other_types_are_refused(stored, dtype):
     """A quantised weight is not taken for one."""
     with pytest.raises(CheckpointError, match=r"^a in .* is stored as \w+, which is not supported yet\.$"):
-        place(stored({"a": torch.zeros(2).to(dtype)}), Precision.FP32)
+        kept_dtypes(stored({"a": torch.zeros(2).to(dtype)}), Precision.FP32)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_progress_adds_up(tmp_path, stored, work):
     """What is told on the way is the size of the stored weights."""
     sources, told = stored(values()), []
     if work == "write":
-        write_weights(tmp_path / "out", sources, place(sources, Precision.FP16), told.append)
+        write_weights(tmp_path / "out", sources, place(sources, kept_dtypes(sources, Precision.FP16)), told.append)
     else:
         hash_weights(sources, told.append)
     assert sum(told) == sum(tensor.nbytes for tensor in sources.values()) > 0
@@ -175,7 +175,7 @@ def test_progress_adds_up(tmp_path, stored, work):
 def test_a_file_that_shrinks_meanwhile_is_told_so(tmp_path, stored, precision, missing):
     """A source cut off after its header was read gives one sentence, wherever the cut is."""
     sources = stored({"a": torch.randn(5000)})
-    placed, path = place(sources, precision), sources["a"].path
+    placed, path = place(sources, kept_dtypes(sources, precision)), sources["a"].path
     path.write_bytes(path.read_bytes()[:-missing])
     work = partial(write_weights, tmp_path / "out", sources, placed)
     for reading in (work, partial(hash_weights, sources)):
