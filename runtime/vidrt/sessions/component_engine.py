@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vidrt_engines.manifest import Engine, bundle_path
+from vidrt_engines.manifest import BundleFile, Engine, bundle_path
 from vidrt_engines.names import Backend, Component
 
 from vidrt.arrays import FloatArray
@@ -18,6 +18,16 @@ from vidrt.sessions.fitting import VideoSize, refusal, spoken
 from vidrt.sessions.onnxruntime import OnnxruntimeSession
 from vidrt.sessions.resources import Resources
 from vidrt.sessions.tensorrt import TensorrtSession
+
+# onnxruntime computes bf16 and fp16 on CUDA alone, in a graph that may lie beside the one for every provider
+_CUDA_GRAPH = ".cuda.onnx"
+
+
+def file_to_open(engine: Engine, device: Device) -> BundleFile:
+    """The file of an engine to open on a device: the first, or onnxruntime's graph for CUDA where there is one."""
+    is_cuda = engine.backend is Backend.ONNXRUNTIME and device.kind == "cuda"
+    graphs = [file for file in engine.files if file.path.endswith(_CUDA_GRAPH)] if is_cuda else []
+    return (*graphs, engine.files[0])[0]
 
 
 class ComponentEngine:
@@ -42,7 +52,7 @@ class ComponentEngine:
     ) -> None:
         self.component, self.engine, self._keep_loaded = component, engine, keep_loaded
         self._resources = place if isinstance(place, Resources) else Resources(place)
-        self._folder, self._path = folder, bundle_path(folder, engine.files[0].path)
+        self._folder, self._path = folder, bundle_path(folder, file_to_open(engine, self.device).path)
         self._session: Session | None = None
         self._holders = 0
 

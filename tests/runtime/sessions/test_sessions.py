@@ -1,5 +1,6 @@
 """Engines: checked against the manifest, opened for their phase, closed after it."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -8,9 +9,9 @@ from vidrt.devices import Device
 from vidrt.errors import DeviceError, EngineError, MissingExtraError, RequestError
 from vidrt.pipelines.load import load_pipeline
 from vidrt.sessions import onnxruntime as backend
-from vidrt.sessions.component_engine import ComponentEngine
-from vidrt_engines.manifest import bundle_path, read_bundle
-from vidrt_engines.names import Component
+from vidrt.sessions.component_engine import ComponentEngine, file_to_open
+from vidrt_engines.manifest import BundleFile, bundle_path, read_bundle
+from vidrt_engines.names import Backend, Component
 from vidrt_engines.places import DEFAULT_BUNDLE, find_bundle
 
 
@@ -99,6 +100,23 @@ def test_values_that_are_no_numbers_end_the_run(engine, arrays, value, sentence)
     with pytest.raises(EngineError) as error:
         engine.run({**arrays, "latents": np.full_like(arrays["latents"], value)})
     assert sentence(error).startswith("The transformer gave infinite values or no numbers as 'velocity';")
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "opened"),
+    [
+        ("onnxruntime", "cpu", "model.onnx"),
+        ("onnxruntime", "cuda", "model.cuda.onnx"),
+        ("tensorrt", "cuda", "model.onnx"),
+    ],
+)
+def test_cuda_has_a_graph_of_its_own(engine, backend, device, opened):
+    """onnxruntime opens the graph for CUDA there and only there, and the first file where there is no such graph."""
+    names = ("model.onnx", "model.weights", "model.cuda.onnx")
+    files = tuple(BundleFile(path=f"transformer/{name}", bytes=1, sha256="0") for name in names)
+    entry = dataclasses.replace(engine.engine, backend=Backend(backend), files=files)
+    assert file_to_open(entry, Device(kind=device)).path == f"transformer/{opened}"
+    assert file_to_open(engine.engine, Device(kind=device)) is engine.engine.files[0]
 
 
 def test_an_engine_is_open_while_it_is_held(engine, arrays, opened):
