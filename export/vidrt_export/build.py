@@ -25,6 +25,7 @@ from vidrt_export.writing.files import (
     described,
     move_into_place,
     partial_folder,
+    share,
 )
 from vidrt_export.writing.weights import hash_weights
 
@@ -118,6 +119,8 @@ def _build_step(step: Step, out: Path, bundle: Bundle, console: Console) -> Bund
         return _added(bundle, step.part.component, present)
     started = time.monotonic()
     engine = _build_engine(step, key, out, console)
+    for file in engine.files:
+        share(out, file, bundle.files())
     bundle = _added(bundle, step.part.component, engine)
     write_bundle(out, bundle)
     console.note(f"  done in {time.monotonic() - started:.0f} s, {sum(f.bytes for f in engine.files) / 1e6:,.1f} MB")

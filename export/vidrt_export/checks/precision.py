@@ -112,6 +112,8 @@ def _too_much(expense: Cost, seconds_left: float, pace: float) -> str | None:
     free = available_bytes()
     if free is not None and expense.peak_bytes > free:
         return f"it needs {expense.peak_bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
+    if seconds_left <= 0:
+        return "there is no time left for it (--check-minutes)"
     if expense.flops * pace > seconds_left:
         return f"it would take about {expense.flops * pace / 60:.0f} min on this CPU (--check-minutes)"
     return None

@@ -24,7 +24,14 @@ def audit(network: Any, trt: Any, expected: Expected) -> Audit:
     layers = list(_layers(network))
     attentions = [layer for layer in layers if layer.type == trt.LayerType.ATTENTION_INPUT]
     heavy = [layer for layer in layers if layer.type in _heavy_kinds(trt)]
-    casts = [layer for layer in layers if layer.type == trt.LayerType.CAST and _is_between_floats(layer, trt)]
+    constants = {layer.get_output(0).name for layer in layers if layer.type == trt.LayerType.CONSTANT}
+    casts = [
+        layer
+        for layer in layers
+        if layer.type == trt.LayerType.CAST
+        and _is_between_floats(layer, trt)
+        and layer.get_input(0).name not in constants  # of a weight: the builder does it once
+    ]
     problems = (
         *_attention_problems(len(attentions), expected),
         *_precision_problems(heavy, expected, trt),

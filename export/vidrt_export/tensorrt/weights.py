@@ -20,7 +20,9 @@ _NAMES = {dtype: name for name, dtype in IR_TYPES.items()}
 def lay_weights(
     part: Part, model: ir.Model, folder: Path, console: Console, *, beside: bool
 ) -> tuple[str, dict[str, Initializer]]:
-    """Points a graph at its weights, which stay in the checkpoint unless their type must change.
+    """Points a graph at its weights, which stay in the checkpoint unless they are to be narrowed.
+
+    Those that the graph wants wider are widened in it: the builder folds that.
 
     Args:
         part: whose weights.
@@ -33,7 +35,8 @@ def lay_weights(
         The hash of the stored weights, and where each lies.
     """
     tensors = part.used()
-    dtypes = {name: _NAMES[model.graph.initializers[name].dtype or ir.DataType.FLOAT] for name in tensors}
+    wanted = {name: _NAMES[model.graph.initializers[name].dtype or ir.DataType.FLOAT] for name in tensors}
+    dtypes = {name: tensor.dtype if wanted[name] == "F32" else wanted[name] for name, tensor in tensors.items()}
     kept = {name for name in tensors if beside or not _is_usable(tensors[name], dtypes[name])}
     changed = {name: tensors[name] for name in tensors if name in kept}
     placed = place(changed, dtypes)

@@ -1,9 +1,10 @@
 """Folders that appear whole or not at all."""
 
+import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def move_into_place(folder: Path, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     folder.rename(target)
     _sync(target.parent)
+
+
+def share(bundle: Path, file: BundleFile, others: Iterable[BundleFile]) -> None:
+    """Lets a file be one with another of the same content, so that the disk holds it once; a copy where it cannot."""
+    twin = next((other for other in others if other.sha256 == file.sha256 and other.path != file.path), None)
+    if twin is None:
+        return
+    path = bundle / file.path
+    beside = path.with_name(f"{PARTIAL}{path.name}")
+    with contextlib.suppress(OSError):
+        beside.hardlink_to(bundle / twin.path)
+        beside.replace(path)
 
 
 def described(bundle: Path, path: Path, sha256: str | None = None) -> BundleFile:
