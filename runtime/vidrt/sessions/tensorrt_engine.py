@@ -36,8 +36,7 @@ class TensorrtEngine(Closing):
         self._is_rtx = engine.backend is Backend.TENSORRT_RTX
         self._cache: KernelCache | None = None
         self._runtime = self._trt.Runtime(self._log)
-        path = bundle_path(folder, engine.files[0].path)
-        self._engine = deserialised(self._trt, self._runtime, path)
+        self._engine = self._read(bundle_path(folder, engine.files[0].path), component)
         if self._engine is None:
             raise _unreadable(engine, component, folder, self._log.told())
         if engine.key.get("weights_in") == STRIPPED:
@@ -64,6 +63,13 @@ class TensorrtEngine(Closing):
         if self._cache is not None:
             self._cache.save()
         self._cache = self._config = self._engine = self._runtime = None
+
+    def _read(self, path: Path, component: Component) -> Any:
+        try:
+            return deserialised(self._trt, self._runtime, path)
+        except (RuntimeError, OSError) as error:  # no driver to read with, or no file
+            why = str(error).removeprefix("[ERROR] ").rstrip(".")
+            raise EngineError(f"TensorRT cannot read the plan of the {spoken(component)}: {why}.") from error
 
     def _configured(self, engine: Engine, component: Component, resources: Resources) -> Any:
         trt = self._trt
