@@ -76,6 +76,7 @@ def test_the_wheel_holds_every_module(wheel):
         files = set(archive.namelist())
     assert wanted <= files
     assert {f"{package}/py.typed" for package in PACKAGES} <= files
+    assert "vidrt/cuda/combine.ptx" in files
 
 
 def test_the_wheel_holds_the_demo_whole(wheel):
