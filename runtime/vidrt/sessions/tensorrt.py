@@ -1,6 +1,7 @@
 """Sessions on TensorRT and on TensorRT for RTX."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,11 @@ class TensorrtSession(Closing):
         check_inputs(self._engine, arrays, self._what)
         self._device.cuda.make_current()
         shapes = {spec.name: tuple(arrays[spec.name].shape) for spec in self._engine.inputs}
-        context = self._context(shapes)
-        for spec in self._engine.inputs:
-            self._fill(spec, arrays[spec.name])
-        self._run(context)
+        with self._explained():
+            context = self._context(shapes)
+            for spec in self._engine.inputs:
+                self._fill(spec, arrays[spec.name])
+            self._run(context)
         if any(isinstance(array, DeviceArray) for array in arrays.values()):
             return {spec.name: self._kept(spec.name, context) for spec in self._engine.outputs}
         results = {spec.name: self._downloaded(spec, context) for spec in self._engine.outputs}
@@ -78,6 +80,15 @@ class TensorrtSession(Closing):
         self._opened.close()
         self._opened = None
         self._device.pool.trim()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Adds to an error which component it befell and what TensorRT said of it."""
+        try:
+            yield
+        except EngineError as error:
+            assert self._opened is not None
+            raise type(error)(f"The {self._what} failed: {self._opened.told(error)}.") from error
 
     def _context(self, shapes: dict[str, Shape]) -> ShapedContext:
         """The context for these shapes, the one used last at the end."""
@@ -123,12 +134,7 @@ class TensorrtSession(Closing):
     def _run(self, context: ShapedContext) -> None:
         for spec in self._engine.outputs:
             self._buffer(spec.name, _bytes(spec, context))
-        addresses = {name: block.pointer for name, block in self._buffers.items()}
-        try:
-            context.run(addresses)
-        except EngineError as error:
-            assert self._opened is not None
-            raise type(error)(f"The {self._what} failed: {self._opened.told(error)}.") from error
+        context.run({name: block.pointer for name, block in self._buffers.items()})
 
     def _buffer(self, name: str, size: int) -> Block:
         """The buffer of a tensor; one that is too small is replaced."""

@@ -1,9 +1,11 @@
 """Plans played by the sessions for TensorRT, over doubles of CUDA and of TensorRT that compute with onnxruntime."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from trt_double_context import IExecutionContext
 from vidrt.errors import EngineError, RequestError
 from vidrt.pipelines.load import load_pipeline
 from vidrt_engines.names import Backend
@@ -202,6 +204,17 @@ def test_a_failing_run_is_one_sentence(planned, gpu_machine, small, sentence):
         played(planned(), "tensorrt-rtx", small)
     told = "The text encoder failed: TensorRT refused the run (Error Code 1: Myelin (no kernel))."
     assert sentence(error) == told
+
+
+@pytest.mark.usefixtures("gpu_machine")
+def test_a_plan_that_is_not_what_the_manifest_says_is_one_sentence(planned, small, monkeypatch, sentence):
+    """A shape that the profile of the manifest allows and the plan refuses is told with the component's name."""
+    monkeypatch.setattr(IExecutionContext, "set_input_shape", lambda *_: False)
+    with pytest.raises(EngineError) as error:
+        played(planned(), "tensorrt-rtx", small)
+    assert re.fullmatch(
+        r"The text encoder failed: TensorRT refused the shape \(1, \d+\) of 'input_ids'\.", sentence(error)
+    )
 
 
 def test_too_little_memory_says_so(planned, gpu_machine, small, sentence):
