@@ -1,4 +1,4 @@
-"""For which CUDA the installed TensorRT was built: part of what its engines depend on."""
+"""TensorRT's flavours as they are installed: modules, extras, and for which CUDA they were built."""
 
 import functools
 import re
@@ -6,6 +6,8 @@ from importlib.metadata import distributions
 
 from vidrt_engines.names import Backend
 
+MODULES = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "tensorrt_rtx"}
+EXTRAS = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "rtx"}
 # the wheels that hold the libraries carry the major version of CUDA in their names
 _LIBRARIES = {
     Backend.TENSORRT: re.compile(r"tensorrt[_-]cu(\d+)[_-]libs"),

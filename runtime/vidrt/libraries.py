@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from vidrt_engines.names import Backend
+from vidrt_engines.tensorrt_wheels import MODULES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,8 @@ class Library:
 
 
 _PLAYERS = {
-    Backend.TENSORRT: ("TensorRT", "tensorrt", "vidrt[tensorrt]"),
-    Backend.TENSORRT_RTX: ("TensorRT for RTX", "tensorrt_rtx", "vidrt[rtx]"),
+    Backend.TENSORRT: ("TensorRT", MODULES[Backend.TENSORRT], "vidrt[tensorrt]"),
+    Backend.TENSORRT_RTX: ("TensorRT for RTX", MODULES[Backend.TENSORRT_RTX], "vidrt[rtx]"),
     Backend.ONNXRUNTIME: ("onnxruntime", "onnxruntime", "vidrt[cpu]"),
 }
 # wheels that all bring the module `onnxruntime`

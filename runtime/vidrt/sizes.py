@@ -1,14 +1,8 @@
-"""Sizes of memory as people write them."""
+"""Sizes of memory in a request."""
 
-import re
+from vidrt_engines import sizes
 
 from vidrt.errors import RequestError
-
-_UNITS = {"": 1, "B": 1} | {
-    f"{letter}{ending}": base**power
-    for power, letter in enumerate("KMGT", 1)
-    for ending, base in (("B", 1000), ("iB", 1024))
-}
 
 
 def parse_size(text: str | int) -> int:
@@ -17,8 +11,7 @@ def parse_size(text: str | int) -> int:
     Raises:
         RequestError: no such size, or none above 0.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(text).strip())
-    unit = next((size for name, size in _UNITS.items() if match and name.lower() == match[2].lower()), None)
-    if match is None or unit is None or (size := int(float(match[1]) * unit)) < 1:
-        raise RequestError(f"A size of memory should be like 8GiB, 500MB or a number of bytes, not '{text}'.")
-    return size
+    try:
+        return sizes.parse_size(text)
+    except ValueError as error:
+        raise RequestError(str(error)) from error

@@ -7,9 +7,8 @@ from types import ModuleType
 
 from vidrt_engines.cuda_driver import gpus
 from vidrt_engines.names import Backend
+from vidrt_engines.tensorrt_wheels import EXTRAS, MODULES
 
-MODULES = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "tensorrt_rtx"}
-_EXTRAS = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "rtx"}
 # Which GPUs an engine of TensorRT for RTX runs on that was built without one: its builder's default targets.
 RTX_TARGETS = "8.0 8.6 8.9 12.0+"
 
@@ -24,10 +23,7 @@ def load(flavour: Backend) -> ModuleType:
     try:
         return importlib.import_module(MODULES[flavour])
     except ImportError as error:
-        raise ImportError(
-            f"{MODULES[flavour]} is not installed; run: pip install 'vidrt[export,{_EXTRAS[flavour]}]'",
-            name=MODULES[flavour],
-        ) from error
+        raise ImportError(_missing(flavour), name=MODULES[flavour]) from error
 
 
 def version(flavour: Backend) -> str:
@@ -39,10 +35,7 @@ def version(flavour: Backend) -> str:
     try:
         return importlib.metadata.version(MODULES[flavour])
     except importlib.metadata.PackageNotFoundError as error:
-        raise ImportError(
-            f"{MODULES[flavour]} is not installed; run: pip install 'vidrt[export,{_EXTRAS[flavour]}]'",
-            name=MODULES[flavour],
-        ) from error
+        raise ImportError(_missing(flavour), name=MODULES[flavour]) from error
 
 
 def machine(backend: Backend) -> dict[str, str]:
@@ -50,3 +43,7 @@ def machine(backend: Backend) -> dict[str, str]:
     if backend is Backend.TENSORRT and (here := gpus()):
         return {"gpu": here[0].name, "compute_capability": here[0].compute_capability}
     return {"gpu": "any", "compute_capability": RTX_TARGETS}
+
+
+def _missing(flavour: Backend) -> str:
+    return f"{MODULES[flavour]} is not installed; run: pip install 'vidrt[export,{EXTRAS[flavour]}]'"

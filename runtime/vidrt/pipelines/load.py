@@ -19,7 +19,6 @@ from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.progress import Progress, SilentProgress
 from vidrt.sessions.choice import AUTO, check_backend, choose_engine
 from vidrt.sessions.component_engine import ComponentEngine
-from vidrt.sessions.fitting import spoken
 from vidrt.sessions.resources import Resources
 from vidrt.sizes import parse_size
 from vidrt.tokenizer import Tokenizer
@@ -125,12 +124,12 @@ def _check_limit(component: Component, engine: Engine, folder: Path, resources: 
         return
     if engine.backend is Backend.ONNXRUNTIME:
         raise RequestError(
-            f"A memory limit has no effect on {engine.backend}, which plays the {spoken(component)}: leave it out, or "
+            f"A memory limit has no effect on {engine.backend}, which plays the {component.spoken}: leave it out, or "
             f"use engines of TensorRT."
         )
     if engine.key.get("stream_weights") == "no":
         raise RequestError(
-            f"The {spoken(component)} for {engine.backend} cannot be run under a memory limit; "
+            f"The {component.spoken} for {engine.backend} cannot be run under a memory limit; "
             f"{rebuild(engine, component, folder)} --stream-weights."
         )
 

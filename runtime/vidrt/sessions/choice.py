@@ -9,7 +9,6 @@ from vidrt_engines.names import Backend, Component
 
 from vidrt.devices import Device
 from vidrt.errors import DeviceError
-from vidrt.sessions.fitting import spoken
 from vidrt.validity import problem
 
 AUTO = "auto"
@@ -60,7 +59,7 @@ def choose_engine(
             for line in problems:
                 note(f"{line}; playing it with {engine.backend}.")
             return engine
-        problems.append(f"The {spoken(component)} for {engine.backend} cannot be played here: {reason}")
+        problems.append(f"The {component.spoken} for {engine.backend} cannot be played here: {reason}")
     if problems:
         raise DeviceError(f"{problems[0]}.")
     wanted = order[-1]

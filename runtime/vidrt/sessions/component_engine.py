@@ -14,7 +14,7 @@ from vidrt.cuda.driver import has_bindings
 from vidrt.devices import Device
 from vidrt.sessions.base import Session
 from vidrt.sessions.batches import joined, split
-from vidrt.sessions.fitting import VideoSize, refusal, spoken
+from vidrt.sessions.fitting import VideoSize, refusal
 from vidrt.sessions.onnxruntime import OnnxruntimeSession
 from vidrt.sessions.resources import Resources
 from vidrt.sessions.tensorrt import TensorrtSession
@@ -117,5 +117,5 @@ class ComponentEngine:
 
     def _open(self) -> Session:
         if self.engine.backend is Backend.ONNXRUNTIME:
-            return OnnxruntimeSession(self._path, self.engine, self.device, spoken(self.component))
+            return OnnxruntimeSession(self._path, self.engine, self.device, self.component.spoken)
         return TensorrtSession(self._folder, self.engine, self.component, self._resources)

@@ -74,16 +74,11 @@ def refusal(
     problem = misfit(engine, sizes)
     if problem is None:
         return None
-    told = f"The {spoken(component)} for {engine.backend} was built for {problem}"
+    told = f"The {component.spoken} for {engine.backend} was built for {problem}"
     if problem.startswith(f"{_TEXT} ") and " and " not in problem:
         return f"{told}: give a shorter prompt."
     options = video.options if video else f"{BUILDS} MIN:OPT:MAX --frames MIN:OPT:MAX"
     return f"{told}; {rebuild(engine, component, folder)} {options}."
-
-
-def spoken(component: Component) -> str:
-    """A component's name in a sentence."""
-    return component.replace("_", " ").replace("vae", "VAE")
 
 
 def _named(profiles: Sequence[Profile], sizes: Mapping[str, int]) -> dict[str, int]:

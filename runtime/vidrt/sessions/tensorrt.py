@@ -17,7 +17,7 @@ from vidrt.cuda.arrays import DeviceArray, MixedArray, Shape
 from vidrt.cuda.memory import Block
 from vidrt.errors import EngineError, RequestError
 from vidrt.sessions.base import check_inputs, check_outputs
-from vidrt.sessions.fitting import axis_sizes, choose_profile, refusal, spoken
+from vidrt.sessions.fitting import axis_sizes, choose_profile, refusal
 from vidrt.sessions.resources import Resources
 from vidrt.sessions.tensorrt_context import ShapedContext
 from vidrt.sessions.tensorrt_engine import TensorrtEngine
@@ -37,7 +37,7 @@ class TensorrtSession(Closing):
 
     def __init__(self, folder: Path, engine: Engine, component: Component, resources: Resources) -> None:
         self._engine, self._component, self._folder = engine, component, folder
-        self._what, self._note = spoken(component), resources.note
+        self._what, self._note = component.spoken, resources.note
         self._device = resources.cuda()
         self._device.cuda.make_current()
         self.provider = str(engine.backend)

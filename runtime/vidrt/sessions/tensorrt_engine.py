@@ -12,7 +12,6 @@ from vidrt.closing import Closing
 from vidrt.cuda.arrays import Shape
 from vidrt.cuda.device import CudaDevice
 from vidrt.errors import EngineError, OutOfMemoryError
-from vidrt.sessions.fitting import spoken
 from vidrt.sessions.kernel_cache import KernelCache, cache_path
 from vidrt.sessions.resources import Resources
 from vidrt.sessions.tensorrt_context import ShapedContext
@@ -40,9 +39,9 @@ class TensorrtEngine(Closing):
         if self._engine is None:
             raise _unreadable(engine, component, folder, self._log.told())
         if engine.key.get("weights_in") == STRIPPED:
-            refit(self._trt, self._engine, engine, folder, spoken(component))
+            refit(self._trt, self._engine, engine, folder, component.spoken)
         if resources.memory_limit is not None:
-            set_weight_budget(self._engine, resources.memory_limit, spoken(component))
+            set_weight_budget(self._engine, resources.memory_limit, component.spoken)
         self._config = self._configured(engine, component, resources) if self._is_rtx else None
 
     def context(self, profile: int, shapes: Mapping[str, Shape], device: CudaDevice) -> ShapedContext:
@@ -69,7 +68,7 @@ class TensorrtEngine(Closing):
             return deserialised(self._trt, self._runtime, path)
         except (RuntimeError, OSError) as error:  # no driver to read with, or no file
             why = str(error).removeprefix("[ERROR] ").rstrip(".")
-            raise EngineError(f"TensorRT cannot read the plan of the {spoken(component)}: {why}.") from error
+            raise EngineError(f"TensorRT cannot read the plan of the {component.spoken}: {why}.") from error
 
     def _configured(self, engine: Engine, component: Component, resources: Resources) -> Any:
         trt = self._trt
@@ -97,10 +96,10 @@ def _specialisation(trt: ModuleType, component: Component) -> Any:
 def _unreadable(engine: Engine, component: Component, folder: Path, why: str) -> EngineError:
     if "memory" in why.lower():
         return OutOfMemoryError(
-            f"The GPU has not enough memory for the {spoken(component)} ({why}): give --memory-limit, or close what "
+            f"The GPU has not enough memory for the {component.spoken} ({why}): give --memory-limit, or close what "
             f"else uses the GPU."
         )
     return EngineError(
-        f"{engine.backend} cannot read the plan of the {spoken(component)} ({why}): it is damaged or from another "
+        f"{engine.backend} cannot read the plan of the {component.spoken} ({why}): it is damaged or from another "
         f"version; {rebuild(engine, component, folder)}."
     )

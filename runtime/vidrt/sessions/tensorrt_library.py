@@ -9,11 +9,10 @@ from typing import Any, BinaryIO
 
 from vidrt_engines.manifest import Engine, bundle_path
 from vidrt_engines.names import Backend
+from vidrt_engines.tensorrt_wheels import EXTRAS, MODULES
 
 from vidrt.errors import EngineError, MissingExtraError
 
-MODULES = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "tensorrt_rtx"}
-EXTRAS = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "rtx"}
 # TensorRT asks for whole weights at once; in pieces, no second copy of them lies on the host.
 _PIECE = 64 << 20
 
@@ -22,12 +21,16 @@ def library(backend: Backend) -> ModuleType:
     """Imports the flavour's module.
 
     Raises:
-        MissingExtraError: it is not installed.
+        MissingExtraError: it is not installed, or a library that it needs is not.
     """
     try:
         return importlib.import_module(MODULES[backend])
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError(missing(backend)) from error
+    except (ImportError, OSError) as error:
+        told = str(error).strip().split("\n")[0].rstrip(".")
+        cure = f"pip install --force-reinstall 'vidrt[{EXTRAS[backend]}]'"
+        raise MissingExtraError(f"{MODULES[backend]} does not load ({told}); run: {cure}.") from error
 
 
 def missing(backend: Backend) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from vidrt.sessions.fitting import VideoSize, axis_sizes, batch_limit, choose_profile, misfit, refusal, spoken
+from vidrt.sessions.fitting import VideoSize, axis_sizes, batch_limit, choose_profile, misfit, refusal
 from vidrt_engines.manifest import BundleFile, Engine
 from vidrt_engines.names import Backend, Component, Precision
 from vidrt_engines.profiles import Span
@@ -82,7 +82,7 @@ def test_too_much_text_is_the_prompts_matter():
 
 def test_names_are_spoken():
     """A component is named as people name it."""
-    assert [spoken(component) for component in Component] == [
+    assert [component.spoken for component in Component] == [
         "text encoder", "transformer", "VAE encoder", "VAE decoder"
     ]  # fmt: skip
 
