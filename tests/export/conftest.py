@@ -24,6 +24,14 @@ def no_tracing(monkeypatch):
     patch_tracing(monkeypatch, refused)
 
 
+@pytest.fixture(scope="session")
+def fused_checkpoint(tmp_path_factory):
+    """A tiny checkpoint whose heads are as wide as TensorRT's kernels of attention ask for, not to be changed."""
+    import tiny_ltx
+
+    return tiny_ltx.save(tmp_path_factory.mktemp("fused") / "tiny", "0.9.5", changes=tiny_ltx.FUSED_HEADS)
+
+
 @pytest.fixture
 def source(checkpoints, tmp_path):
     """A tiny checkpoint of the plainest form that a test may change."""

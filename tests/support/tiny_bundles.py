@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +17,23 @@ COMPONENTS = ("text_encoder", "transformer", "vae_encoder", "vae_decoder")
 
 RTX = "tensorrt-rtx"
 # Two profiles, so small that every shape of them is run and compiled in seconds.
-RESOLUTIONS, FRAMES = ("64x64:64x96:96x128", "32x32"), ("9:9:17", "9")
+RESOLUTIONS, FRAMES = ("32x32:32x64:64x64", "64x96"), ("9:9:17", "1")
 
 
-def build(source: Path, out: Path, **options: Any) -> Bundle:
-    """Build a diffusers folder into a bundle, without a word; options are those of `plan`."""
+def build(source: Path, out: Path, *, said: TextIO | None = None, **options: Any) -> Bundle:
+    """Build a diffusers folder into a bundle; options are those of `plan`, and what is told goes to `said`."""
     from vidrt_export.build import build as build_plan
     from vidrt_export.console import Console
 
-    return build_plan(plan(source, **options), out, Console(quiet=True))
+    return build_plan(plan(source, **options), out, Console(quiet=said is None, stream=said))
+
+
+def unchecked(**changes: Any) -> Options:
+    """Return options by which no shape is run beside fp32, for tests of what comes after."""
+    from vidrt_export.backends.base import Options
+    from vidrt_export.checks.precision import Limits
+
+    return Options(**{"limits": Limits(seconds=0), **changes})
 
 
 def plan(

@@ -15,9 +15,9 @@ def judge(found: Tensor, wanted: Tensor, bound: float, what: str, where: str, *,
     Raises:
         CheckpointError: it is beyond the bound, or there are values that are not finite, or all are the same.
     """
-    wider = f"build it with --precision {other} or fp32"
-    if not bool(torch.isfinite(wanted).all()):
-        raise CheckpointError(f"{what} cannot be checked: fp32 itself gives values that are not finite at {where}.")
+    wider = "build it with " + ("--backend onnxruntime" if other is Precision.FP32 else f"--precision {other} or fp32")
+    if useless := _useless(wanted):
+        raise CheckpointError(f"{what} cannot be checked: fp32 itself gives {useless} at {where}.")
     if not bool(torch.isfinite(found).all()):
         share = 1 - float(torch.isfinite(found).double().mean())
         raise CheckpointError(f"{what} overflows at {where} ({share:.0%} of its values are not finite): {wider}.")
@@ -30,3 +30,10 @@ def judge(found: Tensor, wanted: Tensor, bound: float, what: str, where: str, *,
             f"{wider}, or allow more with --tolerance."
         )
     return error
+
+
+def _useless(wanted: Tensor) -> str | None:
+    """Why nothing can be compared with a result."""
+    if not bool(torch.isfinite(wanted).all()):
+        return "values that are not finite"
+    return None if bool(wanted.any()) else "nothing but zeros"

@@ -109,6 +109,8 @@ def _empty(part: Part, shape: Shape) -> dict[str, Tensor]:
 
 def _too_much(expense: Cost, seconds_left: float, pace: float) -> str | None:
     """Why a shape is not run; the first one's pace is not known, and it is the smallest."""
+    if seconds_left <= 0:
+        return "there is no time left for it (--check-minutes)"
     free = available_bytes()
     if free is not None and expense.peak_bytes > free:
         return f"it needs {expense.peak_bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
