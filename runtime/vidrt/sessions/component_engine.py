@@ -12,6 +12,7 @@ from vidrt.arrays import FloatArray
 from vidrt.cuda.arrays import MixedArray
 from vidrt.cuda.driver import has_bindings
 from vidrt.devices import Device
+from vidrt.errors import EngineError
 from vidrt.sessions.base import Session
 from vidrt.sessions.batches import joined, split
 from vidrt.sessions.fitting import VideoSize, refusal
@@ -116,6 +117,14 @@ class ComponentEngine:
         return self.device.kind == "cuda" and has_bindings()
 
     def _open(self) -> Session:
-        if self.engine.backend is Backend.ONNXRUNTIME:
+        if self.engine.backend is not Backend.ONNXRUNTIME:
+            return TensorrtSession(self._folder, self.engine, self.component, self._resources)
+        plain = bundle_path(self._folder, self.engine.files[0].path)
+        try:
             return OnnxruntimeSession(self._path, self.engine, self.device, self.component.spoken)
-        return TensorrtSession(self._folder, self.engine, self.component, self._resources)
+        except EngineError as error:
+            if self._path == plain:
+                raise
+            # an onnxruntime may lack a kernel in half precision: the other graph needs none
+            self._resources.note(f"{str(error).removesuffix('.')}: it is computed in fp32.")
+            return OnnxruntimeSession(plain, self.engine, self.device, self.component.spoken)

@@ -194,3 +194,15 @@ def test_cuda_is_never_silently_the_cpu(monkeypatch, installed, sentence):
         ComponentEngine(Component.TRANSFORMER, transformer, folder, device).load()
     told = "onnxruntime could not use cuda:0 for the transformer" if installed else "This onnxruntime has no CUDA"
     assert sentence(error).startswith(told)
+
+
+def test_a_graph_that_cuda_cannot_open_gives_way_to_fp32(engine, arrays, monkeypatch):
+    """Where onnxruntime lacks a kernel in half precision the graph in fp32 is opened, and the run says so."""
+    told, wanted = [], engine.run(arrays)["velocity"]
+    damaged = engine._folder / "tokenizer" / "tokenizer.json"  # no graph at all
+    monkeypatch.setattr(engine, "_path", damaged)
+    monkeypatch.setattr(engine._resources, "note", told.append)
+    assert np.array_equal(engine.run(arrays)["velocity"], wanted)
+    (line,) = told
+    assert line.startswith("onnxruntime cannot open the transformer: ")
+    assert line.endswith(": it is computed in fp32.")
