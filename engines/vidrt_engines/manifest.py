@@ -37,6 +37,7 @@ class Engine:
         key: all that makes it valid or not, by name; a different value of any means a new build.
         profiles: for a backend whose engines are built for certain sizes, a span for each named axis; several may be
             there.
+        options: what build-engines was told of these sizes, for a command that builds the engine again.
     """
 
     backend: Backend
@@ -46,6 +47,7 @@ class Engine:
     outputs: tuple[TensorSpec, ...]
     key: dict[str, str]
     profiles: tuple[dict[str, Span], ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Which videos an engine is built for: resolutions and frame counts, and the profiles that follow from them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,10 +28,6 @@ class Bucket:
     width: Span
     frames: Span
     batch: Span = ONE
-
-    def __str__(self) -> str:
-        sides = zip(_triple(self.height), _triple(self.width), _triple(self.frames), strict=True)
-        return ":".join(f"{height}x{width}x{frames}" for height, width, frames in sides)
 
 
 def read_buckets(resolutions: Sequence[str], frames: Sequence[str], batch: int, settings: LtxSettings) -> list[Bucket]:
@@ -76,6 +72,22 @@ def profile(bucket: Bucket, component: Component, signature: Signature, settings
     if component is not Component.TRANSFORMER:
         return {**spans, "batch": ONE} if "batch" in spans else spans
     return {**spans, "timestep_tokens": Span(min=1, opt=1, max=spans["tokens"].max)}
+
+
+def options_of(buckets: Sequence[Bucket]) -> tuple[str, ...]:
+    """The options of build-engines that ask for these buckets."""
+    sizes: list[str] = []
+    for bucket in buckets:
+        sides = zip(_triple(bucket.height), _triple(bucket.width), strict=True)
+        sizes += ["--resolution", _range(f"{height}x{width}" for height, width in sides)]
+        sizes += ["--frames", _range(map(str, _triple(bucket.frames)))]
+    batch = max((bucket.batch.max for bucket in buckets), default=1)
+    return (*sizes, "--batch", str(batch)) if batch > 1 else tuple(sizes)
+
+
+def _range(ends: Iterable[str]) -> str:
+    low, middle, high = ends
+    return low if low == high else f"{low}:{middle}:{high}"
 
 
 def _spread(items: list[T], count: int) -> list[T]:

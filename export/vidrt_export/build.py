@@ -176,6 +176,7 @@ def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) 
         outputs=part.signature.outputs,
         key=key,
         profiles=step.profiles,
+        options=step.size_options,
     )
 
 

@@ -12,7 +12,7 @@ from vidrt_reference.checkpoint.errors import CheckpointError
 
 from vidrt_export.backends import onnxruntime, tensorrt
 from vidrt_export.backends.base import BackendBuilder, Options, Step
-from vidrt_export.buckets import Bucket, profile
+from vidrt_export.buckets import Bucket, options_of, profile
 from vidrt_export.part import Part
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.writing.weights import common_precision
@@ -94,6 +94,7 @@ def make_plan(
             backend=backend,
             precision=_precision(part, backend, precision, is_named=part.component in asked),
             profiles=_profiles(part, backend, buckets, checkpoint),
+            size_options=options_of(buckets) if backend is not Backend.ONNXRUNTIME else (),
             options=options or Options(),
         )
         for backend in backends

@@ -114,7 +114,7 @@ def rebuild(engine: Engine, component: Component | None, folder: Path | None) ->
     what = component or "COMPONENT"
     where = "BUNDLE" if folder is None else str(folder)
     options = ["--out", where, "--backend", engine.backend, "--precision", engine.precision, "--component", what]
-    return f"run: {shlex.join(['build-engines', 'SOURCE', *options])}"
+    return f"run: {shlex.join(['build-engines', 'SOURCE', *options, *engine.options])}"
 
 
 def _differing(engine: Engine, device: Device) -> tuple[str, str] | None:

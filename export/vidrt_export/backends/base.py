@@ -32,12 +32,13 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One engine to be built; `profiles` only where the backend compiles for certain sizes."""
+    """One engine to be built; profiles, and the options that name them, only where it is for certain sizes."""
 
     part: Part
     backend: Backend
     precision: Precision
     profiles: tuple[dict[str, Span], ...] = ()
+    size_options: tuple[str, ...] = ()
     options: Options = field(default_factory=Options)
 
 
