@@ -1,0 +1,1 @@
+"""Pictures to begin from: reading them, fitting them to a video, preparing them for CLIP."""
