@@ -41,7 +41,7 @@ def main() -> None:
         )
         shutil.rmtree(TARGET, ignore_errors=True)
         bundle = build(plan, TARGET, Console(), NOTE)
-    write_bundle(TARGET, dataclasses.replace(bundle, settings=dataclasses.replace(bundle.settings, defaults=DEFAULTS)))
+    write_bundle(TARGET, dataclasses.replace(bundle, settings=dataclasses.replace(bundle.ltx, defaults=DEFAULTS)))
     size = sum(path.stat().st_size for path in TARGET.rglob("*") if path.is_file())
     print(f"{TARGET.relative_to(ROOT)}: {size / 1e6:.1f} MB")
 

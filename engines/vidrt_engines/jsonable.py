@@ -54,6 +54,8 @@ def read_json(path: Path) -> object:
 
 
 def _decode(kind: typing.Any, value: object, where: str) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return value  # read before, as one of several kinds
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return None if value is None else _decode(next(a for a in arguments if a is not types.NoneType), value, where)

@@ -12,10 +12,14 @@ from vidrt_engines.jsonable import decode, encode, read_json
 from vidrt_engines.names import Backend, Component, Family, Precision
 from vidrt_engines.profiles import Span
 from vidrt_engines.settings import LtxSettings
+from vidrt_engines.svd_settings import SvdSettings
 from vidrt_engines.tensors import TensorSpec
 
 FORMAT = 1
 MANIFEST = "bundle.json"
+
+Settings = LtxSettings | SvdSettings
+_SETTINGS: dict[Family, type[Settings]] = {Family.LTX_VIDEO: LtxSettings, Family.SVD: SvdSettings}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +61,8 @@ class Bundle:
     Attributes:
         format: the version of this file's format.
         model_version: which of `vidrt_engines.versions` the checkpoint is.
-        settings: the pipeline's settings.
-        tokenizer: the tokenizer's file.
+        settings: the pipeline's settings, of the family's kind.
+        tokenizer: the tokenizer's file, where the family has prompts.
         engines: by component; empty while a build is unfinished.
         note: a sentence shown wherever the bundle is used.
     """
@@ -66,10 +70,22 @@ class Bundle:
     format: int
     family: Family
     model_version: str
-    settings: LtxSettings
+    settings: Settings
     tokenizer: BundleFile | None = None
     engines: dict[str, tuple[Engine, ...]] = field(default_factory=dict)
     note: str | None = None
+
+    @property
+    def ltx(self) -> LtxSettings:
+        """The settings of a bundle that is known to be LTX-Video's."""
+        assert isinstance(self.settings, LtxSettings)
+        return self.settings
+
+    @property
+    def svd(self) -> SvdSettings:
+        """The settings of a bundle that is known to be Stable Video Diffusion's."""
+        assert isinstance(self.settings, SvdSettings)
+        return self.settings
 
     def with_engine(self, component: Component, engine: Engine) -> "Bundle":
         """The same bundle with an engine: in the place of one of its backend and precision, else before the others.
@@ -112,10 +128,18 @@ def read_manifest(folder: Path) -> Bundle:
         raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}; make one with build-engines.")
     content = read_json(path)
     _check_format(content, path)
-    bundle = decode(Bundle, content, MANIFEST)
+    bundle = decode(Bundle, _with_settings(content), MANIFEST)
     if empty := [name for name, group in bundle.engines.items() if not all(engine.files for engine in group)]:
         raise BundleError(f"{path} names no files of its {empty[0]}; build the bundle again with build-engines.")
     return bundle
+
+
+def _with_settings(content: object) -> object:
+    """Reads the settings as what the family has."""
+    if not isinstance(content, Mapping) or not {"family", "settings"} <= content.keys():
+        return content  # which then is refused
+    family = decode(Family, content["family"], f"{MANIFEST}.family")
+    return {**content, "settings": decode(_SETTINGS[family], content["settings"], f"{MANIFEST}.settings")}
 
 
 def write_bundle(folder: Path, bundle: Bundle) -> None:

@@ -7,6 +7,7 @@ class Family(StrEnum):
     """A family of video models."""
 
     LTX_VIDEO = "ltx-video"
+    SVD = "svd"
 
 
 class Backend(StrEnum):
@@ -33,13 +34,15 @@ class Component(StrEnum):
 
     TEXT_ENCODER = "text_encoder"
     TRANSFORMER = "transformer"
+    IMAGE_ENCODER = "image_encoder"
+    UNET = "unet"
     VAE_ENCODER = "vae_encoder"
     VAE_DECODER = "vae_decoder"
 
     @property
     def spoken(self) -> str:
         """As a sentence has it: "VAE decoder"."""
-        return self.replace("_", " ").replace("vae", "VAE")
+        return self.replace("_", " ").replace("vae", "VAE").replace("unet", "UNet")
 
 
 class Compat(StrEnum):
@@ -54,6 +57,12 @@ COMPONENTS: dict[Family, tuple[Component, ...]] = {
         Component.TEXT_ENCODER,
         Component.TRANSFORMER,
         Component.VAE_ENCODER,
+        Component.VAE_DECODER,
+    ),
+    Family.SVD: (
+        Component.IMAGE_ENCODER,
+        Component.VAE_ENCODER,
+        Component.UNET,
         Component.VAE_DECODER,
     ),
 }

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import encode
-from vidrt_engines.manifest import FORMAT, MANIFEST, Bundle, BundleFile, Engine, read_bundle, write_bundle
+from vidrt_engines.manifest import FORMAT, MANIFEST, Bundle, BundleFile, Engine, Settings, read_bundle, write_bundle
 from vidrt_engines.names import Component
-from vidrt_engines.settings import Defaults
 from vidrt_reference.checkpoint.errors import CheckpointError
 
 from vidrt_export.backends.base import Step
@@ -70,12 +69,16 @@ def _check_same_checkpoint(plan: Plan, out: Path) -> None:
     previous, built = _previous(out), {step.part.component for step in plan.steps}
     if previous is None or previous.engines.keys() <= built:
         return
-    ours, theirs = (dataclasses.replace(s, defaults=Defaults()) for s in (plan.checkpoint.settings, previous.settings))
-    if ours != theirs:
+    if _lasting(plan.checkpoint.settings) != _lasting(previous.settings):
         raise CheckpointError(
             f"{out} holds a bundle with other settings than this checkpoint's: "
             f"build all components, or into another --out."
         )
+
+
+def _lasting(settings: Settings) -> dict[str, object]:
+    """The settings but for what a run takes where nothing is asked: that may be changed by hand."""
+    return {name: value for name, value in vars(settings).items() if name != "defaults"}
 
 
 def _time_left(steps: Sequence[Step], done: int, seconds: float) -> str:

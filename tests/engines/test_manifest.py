@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import FORMAT, MANIFEST, BundleFile, bundle_path, read_bundle, write_bundle
-from vidrt_engines.names import Component, Precision
+from vidrt_engines.names import COMPONENTS, Component, Family, Precision
 from vidrt_engines.places import DEFAULT_BUNDLE, find_bundle
 
 
@@ -44,7 +44,7 @@ def test_an_unfinished_bundle_is_a_bundle(tmp_path, bundle):
 def test_the_embedded_bundle_is_whole():
     """The demo bundle that ships with the package can be read and has all four components."""
     demo = read_bundle(find_bundle(DEFAULT_BUNDLE))
-    assert set(demo.engines) == set(Component)
+    assert set(demo.engines) == set(COMPONENTS[Family.LTX_VIDEO])
     assert demo.format == FORMAT
 
 
@@ -108,7 +108,7 @@ def test_a_missing_field_is_named(folder, name):
 def test_a_family_of_a_later_version_is_refused(folder):
     """A family that is not known lists those that are."""
     edit(folder, lambda content: content.update(family="cog"))
-    assert refusal(folder) == "bundle.json.family should be one of ltx-video, not 'cog'."
+    assert refusal(folder) == "bundle.json.family should be one of ltx-video, svd, not 'cog'."
 
 
 def test_a_missing_file_is_named(folder):

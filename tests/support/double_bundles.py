@@ -69,7 +69,7 @@ def _key(backend: Backend) -> dict[str, str]:
 
 def _profile(bundle: Bundle, graph: Engine, ends: Any, batch: int) -> dict[str, Span]:
     low, middle, high = (
-        axis_sizes(bundle.settings, height=h, width=w, num_frames=f, text_tokens=t, batch=b)
+        axis_sizes(bundle.ltx, height=h, width=w, num_frames=f, text_tokens=t, batch=b)
         for (h, w, f, t), b in zip(ends, (1, 1, batch), strict=True)
     )
     axes = {axis for spec in graph.inputs for axis in spec.axes if not axis.isdigit()}

@@ -83,7 +83,7 @@ def _check(bundle: Bundle, folder: Path) -> None:
             f"{folder} is of LTX-Video {bundle.model_version}, which this vidrt does not know; "
             f"upgrade with pip install -U vidrt."
         )
-    settings = bundle.settings
+    settings = bundle.ltx
     counts = {settings.latent_channels, len(settings.latents_mean), len(settings.latents_std)}
     if len(counts) > 1:
         raise BundleError(
@@ -137,7 +137,7 @@ def _check_limit(component: Component, engine: Engine, folder: Path, resources: 
 def _component(bundle: Bundle, engine: ComponentEngine) -> EngineComponent:
     if engine.component is not Component.VAE_DECODER:
         return _CLASSES[engine.component](engine)
-    settings = bundle.settings
+    settings = bundle.ltx
     timestep = version_named(bundle.model_version).decode_timestep if settings.timestep_conditioning else None
     return VaeDecoder(engine, settings.injected_noise, timestep)
 

@@ -96,14 +96,14 @@ class LtxVideoPipeline(Closing):
         embeddings = options.get("embeddings")
         run = settle(
             Request(**given),  # type: ignore[arg-type]
-            self.bundle.settings,
+            self.bundle.ltx,
             self.bundle.model_version,
             has_embeddings=embeddings is not None,
         )
         self._given(options.get("latents"), run, self._grid(run))
         if embeddings is not None:
             self._check_embeddings(embeddings, is_guided=self._is_guided(run))
-        check_sizes(run, self.bundle.settings, self.components, self._texts(run, embeddings))
+        check_sizes(run, self.bundle.ltx, self.components, self._texts(run, embeddings))
         return run
 
     def decode(self, step: DenoisingStep) -> list[Video]:
@@ -113,7 +113,7 @@ class LtxVideoPipeline(Closing):
         self._progress.note("decoding")
         latents = unpack(step.latents, step.grid)
         frames = decode_latents(
-            latents, decoder, self.bundle.settings, step.run.conventions, copy.deepcopy(step.generators)
+            latents, decoder, self.bundle.ltx, step.run.conventions, copy.deepcopy(step.generators)
         )
         record = run_record(step.run, self.bundle, self.components)
         return [Video(frames=item, fps=step.run.fps, record={**record, "video": i}) for i, item in enumerate(frames)]
@@ -127,10 +127,10 @@ class LtxVideoPipeline(Closing):
     def _given(self, latents: FloatArray | None, run: Run, grid: LatentGrid) -> FloatArray | None:
         if latents is None:
             return None
-        return fit_latents(latents, grid, run.num_videos, self.bundle.settings.latent_channels)
+        return fit_latents(latents, grid, run.num_videos, self.bundle.ltx.latent_channels)
 
     def _grid(self, run: Run) -> LatentGrid:
-        return latent_grid(self.bundle.settings, run.height, run.width, run.num_frames)
+        return latent_grid(self.bundle.ltx, run.height, run.width, run.num_frames)
 
     def _sigmas(self, run: Run) -> FloatArray:
         return schedule_sigmas(run.conventions.schedule, run.num_inference_steps, self._grid(run).tokens)
@@ -160,7 +160,7 @@ class LtxVideoPipeline(Closing):
         generators = (make_generator(run.generator, run.seed), make_generator(run.generator, run.seed))
         sigmas = self._sigmas(run)
         contexts = self._contexts(run, embeddings)
-        settings = self.bundle.settings
+        settings = self.bundle.ltx
         if latents is None:
             latents = first_noise(run, grid, settings.latent_channels, generators[0])
         transformer = self._transformer()
