@@ -2,32 +2,35 @@
 
 from vidrt_engines.components import Signature
 from vidrt_engines.settings import LtxSettings
+from vidrt_engines.svd_settings import SvdSettings
 
 
 def axis_sizes(
-    settings: LtxSettings, *, height: int, width: int, num_frames: int, text_tokens: int, batch: int = 1
+    settings: LtxSettings | SvdSettings, *, height: int, width: int, num_frames: int, text_tokens: int, batch: int = 1
 ) -> dict[str, int]:
     """Sizes by axis name, over all components.
 
     Args:
-        settings: how far the VAE compresses, and how its noise maps scale.
+        settings: how far the VAE compresses, and for LTX-Video how its noise maps scale.
         height: in pixels.
         width: in pixels.
         num_frames: of the video.
-        text_tokens: of the prompt.
+        text_tokens: of the prompt, where there is one.
         batch: how many videos.
     """
     rows, columns = height // settings.spatial_compression, width // settings.spatial_compression
+    pixels = {"frames": num_frames, "rows": height, "columns": width}
+    both = {"batch": batch, "latent_rows": rows, "latent_columns": columns, **pixels}
+    if isinstance(settings, SvdSettings):
+        return both
     latent_frames = (num_frames - 1) // settings.temporal_compression + 1
     maps = {
         f"{name}_x{scale}": size * scale
         for scale in set(settings.injected_noise)
         for name, size in (("rows", rows), ("columns", columns))
     }
-    pixels = {"frames": num_frames, "rows": height, "columns": width}
-    latents = {"latent_frames": latent_frames, "latent_rows": rows, "latent_columns": columns}
     tokens = {"tokens": latent_frames * rows * columns, "timestep_tokens": 1, "text_tokens": text_tokens}
-    return {"batch": batch, **tokens, **latents, **pixels, **maps}
+    return {**both, "latent_frames": latent_frames, **tokens, **maps}
 
 
 def axes_of(signature: Signature) -> set[str]:

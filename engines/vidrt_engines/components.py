@@ -20,7 +20,7 @@ def text_encoder(*, width: int) -> Signature:
     """T5: `input_ids` (B, L), only the tokens that count, so no mask, to `embeddings` (B, L, width)."""
     return Signature(
         inputs=(TensorSpec(name="input_ids", dtype="int64", axes=("batch", "text_tokens")),),
-        outputs=(_float("embeddings", "batch", "text_tokens", width),),
+        outputs=(float_tensor("embeddings", "batch", "text_tokens", width),),
     )
 
 
@@ -32,21 +32,21 @@ def transformer(*, in_channels: int, out_channels: int, text_width: int, rope_wi
     """
     return Signature(
         inputs=(
-            _float("latents", "batch", "tokens", in_channels),
-            _float("context", "batch", "text_tokens", text_width),
-            _float("timestep", "batch", "timestep_tokens"),
-            _float("rope_cos", "tokens", rope_width // 2),
-            _float("rope_sin", "tokens", rope_width // 2),
+            float_tensor("latents", "batch", "tokens", in_channels),
+            float_tensor("context", "batch", "text_tokens", text_width),
+            float_tensor("timestep", "batch", "timestep_tokens"),
+            float_tensor("rope_cos", "tokens", rope_width // 2),
+            float_tensor("rope_sin", "tokens", rope_width // 2),
         ),
-        outputs=(_float("velocity", "batch", "tokens", out_channels),),
+        outputs=(float_tensor("velocity", "batch", "tokens", out_channels),),
     )
 
 
 def vae_encoder(*, latent_channels: int) -> Signature:
     """Frames in [-1, 1] to the moments of the latents: means, then logarithms of variances."""
     return Signature(
-        inputs=(_float("frames", "batch", 3, "frames", "rows", "columns"),),
-        outputs=(_float("moments", "batch", 2 * latent_channels, *LATENT_GRID),),
+        inputs=(float_tensor("frames", "batch", 3, "frames", "rows", "columns"),),
+        outputs=(float_tensor("moments", "batch", 2 * latent_channels, *LATENT_GRID),),
     )
 
 
@@ -56,11 +56,11 @@ def vae_decoder(*, latent_channels: int, timestep_conditioning: bool, injected_n
     `timestep` (B,) exists where the VAE is conditioned on it; `noise_0` … are maps (rows, columns), each as many times
     the latents' rows and columns as `injected_noise` says, shared by all frames.
     """
-    timestep = (_float("timestep", "batch"),) if timestep_conditioning else ()
-    noise = (_float(f"noise_{i}", f"rows_x{k}", f"columns_x{k}") for i, k in enumerate(injected_noise))
+    timestep = (float_tensor("timestep", "batch"),) if timestep_conditioning else ()
+    noise = (float_tensor(f"noise_{i}", f"rows_x{k}", f"columns_x{k}") for i, k in enumerate(injected_noise))
     return Signature(
-        inputs=(_float("latents", "batch", latent_channels, *LATENT_GRID), *timestep, *noise),
-        outputs=(_float("frames", "batch", 3, "frames", "rows", "columns"),),
+        inputs=(float_tensor("latents", "batch", latent_channels, *LATENT_GRID), *timestep, *noise),
+        outputs=(float_tensor("frames", "batch", 3, "frames", "rows", "columns"),),
     )
 
 
@@ -72,5 +72,6 @@ RECIPES = {
 }
 
 
-def _float(name: str, *axes: str | int) -> TensorSpec:
+def float_tensor(name: str, *axes: str | int) -> TensorSpec:
+    """A tensor of fp32: a number for a fixed size, a name for a dynamic axis."""
     return TensorSpec(name=name, dtype="float32", axes=tuple(str(axis) for axis in axes))

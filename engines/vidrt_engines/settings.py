@@ -57,3 +57,13 @@ class LtxSettings:
     injected_noise: tuple[int, ...] = ()
     versions: tuple[str, ...] = ()
     defaults: Defaults = field(default_factory=Defaults)
+
+    @property
+    def size_step(self) -> int:
+        """What height and width must be divisible by."""
+        return self.spatial_compression
+
+    @property
+    def frame_step(self) -> int:
+        """Frames for each latent beyond the first: a video has this many times n and one."""
+        return self.temporal_compression

@@ -50,3 +50,8 @@ class SvdSettings:
     image_std: tuple[float, ...]
     embedding_width: int
     defaults: SvdDefaults = field(default_factory=SvdDefaults)
+
+    @property
+    def frame_step(self) -> int:
+        """Frames for each latent beyond the first: any number of frames will do."""
+        return 1
