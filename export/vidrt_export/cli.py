@@ -1,5 +1,6 @@
 """The `build-engines` command."""
 
+import math
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,15 @@ DEFAULT_RESOLUTION, DEFAULT_FRAMES = "256x384:512x768:704x1216", "9:97:161"
 
 def _choice(words: Iterable[StrEnum]) -> click.Choice[str]:
     return click.Choice([word.value for word in words])
+
+
+class _Number(click.FloatRange):
+    """A number in a range, of which click takes NaN for one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Reads a number; refuses what is none."""
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{number} is not in the range.", param, ctx) if math.isnan(number) else number
 
 
 def _bytes(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
@@ -56,10 +66,10 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 @click.option("--strip-weights", is_flag=True, help="TensorRT: leave the weights out of the plans, beside them.")
 @click.option("--stream-weights", is_flag=True, help="TensorRT: plans that can run with weights in host memory.")
 @click.option(
-    "--check-minutes", type=click.FloatRange(min=0), default=10, show_default=True,
+    "--check-minutes", type=_Number(min=0), default=10, show_default=True,
     help="TensorRT: how long the check against fp32 may take on the CPU, for each component.",
 )  # fmt: skip
-@click.option("--tolerance", type=click.FloatRange(min=0, min_open=True), help="TensorRT: the relative L2 allowed.")
+@click.option("--tolerance", type=_Number(min=0, min_open=True), help="TensorRT: the relative L2 allowed.")
 @click.option(
     "--component", "parts", multiple=True, type=_choice(COMPONENTS[Family.LTX_VIDEO]),
     help="Build only this component; repeatable.",
@@ -122,7 +132,7 @@ def _run(
     from vidrt_export.checks.precision import Limits
     from vidrt_export.console import Console
     from vidrt_export.plan import check_disk, make_plan
-    from vidrt_export.sources.diffusers_folder import MODEL_INDEX, read_diffusers_folder
+    from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 
     if not source.is_dir():
         raise CheckpointError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")

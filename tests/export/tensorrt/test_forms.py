@@ -9,7 +9,7 @@ from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 from vidrt_export.tensorrt import flavour
 
 HALVES = ("bf16", "fp16")
-# What the form of the checkpoint with fused heads, 0.9.5, does not show: other VAEs, and attentions that are taken apart.
+# What the checkpoint with fused heads, of form 0.9.5, does not show: other VAEs, and attentions taken apart.
 _IN_ONE = [
     ("0.9.0", "text_encoder", "bf16"),
     ("0.9.0", "transformer", "fp16"),

@@ -150,7 +150,8 @@ def test_backends_stand_side_by_side(checkpoint, bundle, compiling):
     build(checkpoint, bundle, frames=("17",), components=("text_encoder", "transformer"))
     assert len(graphs) == 1
     assert {path: path.stat().st_mtime_ns for path in bundle.rglob("model.onnx")} == graphs
-    assert [job.plan.rpartition("/")[0].split("-")[1] for job in compiling] == ["transformer"]
+    assert len(compiling) == 1
+    assert "-transformer-" in compiling[0].plan
 
 
 def test_several_backends_in_one_build(checkpoint, tmp_path, compiling):

@@ -28,7 +28,7 @@ def compiling(monkeypatch):
 def test_t5_that_overflows_is_built_in_bf16(fused_checkpoint, tmp_path, compiling):
     """In fp16 it is refused before anything is compiled and leaves no bundle; in bf16 it becomes an engine."""
     loud, out = edited_copy(fused_checkpoint, tmp_path / "loud", "text_encoder", LOUD_T5), tmp_path / "out"
-    with pytest.raises(CheckpointError, match="^The text encoder in fp16 overflows .* --precision bf16 or fp32"):
+    with pytest.raises(CheckpointError, match=r"^The text encoder in fp16 overflows .* --precision bf16 or fp32"):
         tiny_bundles.build(loud, out, precision="fp16", **T5)
     assert not out.exists()
     assert compiling == []

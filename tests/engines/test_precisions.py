@@ -1,0 +1,19 @@
+"""Recipes of half precision."""
+
+from vidrt_engines.names import COMPONENTS, Component, Family, Precision
+from vidrt_engines.precisions import BOUNDS, ISLANDS, SAFE_FP16
+
+
+def test_every_component_of_ltx_video_has_a_recipe():
+    """Its residual streams, which stay in fp32, begin somewhere."""
+    assert all(ISLANDS[component].streams for component in COMPONENTS[Family.LTX_VIDEO])
+
+
+def test_bounds_are_the_projects_own():
+    """What the design allows per component, in relative L2 against fp32."""
+    assert BOUNDS == {Precision.FP32: 1e-5, Precision.FP16: 3e-3, Precision.BF16: 1e-2}
+
+
+def test_t5_is_not_trusted_in_fp16():
+    """Its feed-forward goes beyond 65504, so that it is built in bf16 unless it is named."""
+    assert SAFE_FP16[Component.TEXT_ENCODER] is Precision.BF16
