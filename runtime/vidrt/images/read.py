@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,14 +16,17 @@ from vidrt.images.rgb import DAMAGE, upright_rgb
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+ImageSource: TypeAlias = "str | os.PathLike[str] | Image | ByteArray"
+"""A picture as a caller may have it: a file, pillow's image, or RGB of 8 bits (H, W, 3)."""
+
 FORMATS = ("JPEG", "PNG", "WEBP")
 LEAST_SIDE = 2  # CLIP's blur mirrors the picture at its edges, which takes a neighbour
 MOST_SIDE = 1 << 15  # the resize for CLIP holds weights for every pixel of a side
 MOST_PIXELS = 1 << 27  # more than a camera's 100 megapixels; 400 MB decoded
 
 
-def load_image(source: "str | os.PathLike[str] | Image | ByteArray") -> ByteArray:
-    """Takes a picture as it comes: a file's path, pillow's image, or RGB of 8 bits (H, W, 3).
+def load_image(source: ImageSource) -> ByteArray:
+    """Takes a picture as it comes.
 
     Returns:
         RGB (H, W, 3), as `read_image` gives it.
