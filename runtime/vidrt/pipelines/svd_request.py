@@ -1,15 +1,18 @@
 """What a run of Stable Video Diffusion is asked for, checked before any weight is read."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vidrt_engines.names import Compat
 from vidrt_engines.svd_settings import SvdSettings
 
 from vidrt.errors import RequestError
-from vidrt.images.read import ImageSource
 from vidrt.images.resize import ResizeMode
 from vidrt.noise.choice import CPU
 from vidrt.pipelines.checks import compat_of, count, generator_of, number_from, seed_of, side, whole_between
+
+if TYPE_CHECKING:
+    from vidrt.images.read import ImageSource
 
 MOTION_BUCKETS = 255  # the last one
 

@@ -7,30 +7,16 @@ import pytest
 import torch
 from diffusers import EulerDiscreteScheduler
 from host_cuda import HostCuda
+from svd_stubs import SCHEDULER
 from vidrt.cuda.arrays import DeviceArray
 from vidrt.cuda.device import CudaDevice
 from vidrt.schedulers.euler_karras import euler_step, karras_table, scaled_input
 
-# what scheduler_config.json of the published checkpoints says
-SVD = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "interpolation_type": "linear",
-    "num_train_timesteps": 1000,
-    "prediction_type": "v_prediction",
-    "sigma_max": 700.0,
-    "sigma_min": 0.002,
-    "steps_offset": 1,
-    "timestep_spacing": "leading",
-    "timestep_type": "continuous",
-    "use_karras_sigmas": True,
-}
 STEPS = [1, 2, 3, 7, 25, 30, 50, 100]
 
 
 def oracle(steps, **changes):
-    scheduler = EulerDiscreteScheduler(**{**SVD, **changes})
+    scheduler = EulerDiscreteScheduler(**{**SCHEDULER, **changes})
     scheduler.set_timesteps(steps)
     return scheduler
 
