@@ -46,7 +46,7 @@ def net():
         expected = Expected(precision=Precision(precision), attentions=attentions, fused=attentions, wide=wide)
         return audit(network, trt, expected)
 
-    yield SimpleNamespace(
+    return SimpleNamespace(
         tensor=tensor, product=product, convolution=convolution, attention=attention, cast=cast, audited=audited,
         network=network,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 import tiny_bundles
 from edited import edit_weights
 from vidrt_engines.manifest import MANIFEST, read_bundle
-from vidrt_engines.names import Component
+from vidrt_engines.names import Component, Family
 from vidrt_engines.precisions import Islands
 from vidrt_export.backends import tensorrt
 from vidrt_export.tensorrt import flavour
@@ -134,7 +134,7 @@ def test_another_library_compiles(checkpoint, bundle, compiling, monkeypatch):
 
 def test_other_islands_compile(checkpoint, bundle, compiling, monkeypatch):
     """What stays in fp32 decides the engine."""
-    monkeypatch.setitem(tensorrt.ISLANDS, Component.TEXT_ENCODER, Islands(streams=("shared",)))
+    monkeypatch.setitem(tensorrt.ISLANDS[Family.LTX_VIDEO], Component.TEXT_ENCODER, Islands(streams=("shared",)))
     build(checkpoint, bundle)
     assert len(compiling) == 1
 
