@@ -9,6 +9,11 @@ class Family(StrEnum):
     LTX_VIDEO = "ltx-video"
     SVD = "svd"
 
+    @property
+    def spoken(self) -> str:
+        """As people call it."""
+        return {"ltx-video": "LTX-Video", "svd": "Stable Video Diffusion"}[self]
+
 
 class Backend(StrEnum):
     """What plays an engine."""

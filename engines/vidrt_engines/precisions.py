@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vidrt_engines.names import Component, Precision
+from vidrt_engines.names import Component, Family, Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +19,26 @@ class Islands:
     streams: tuple[str, ...] = ()
 
 
-ISLANDS: dict[Component, Islands] = {
-    Component.TEXT_ENCODER: Islands(wide=("encoder.final_layer_norm",), streams=("shared",)),
-    Component.TRANSFORMER: Islands(
-        wide=("time_embed", "*.attn1.norm_[qk]"),  # normed queries and keys go on to their rotation in fp32
-        streams=("proj_in",),
-    ),
-    Component.VAE_ENCODER: Islands(streams=("conv_in", "down_blocks.*.downsamplers.*", "down_blocks.*.conv_out")),
-    Component.VAE_DECODER: Islands(
-        wide=("*time_embedder",), streams=("conv_in", "up_blocks.*.conv_in", "up_blocks.*.upsamplers.*")
-    ),
+ISLANDS: dict[Family, dict[Component, Islands]] = {
+    Family.LTX_VIDEO: {
+        Component.TEXT_ENCODER: Islands(wide=("encoder.final_layer_norm",), streams=("shared",)),
+        Component.TRANSFORMER: Islands(
+            wide=("time_embed", "*.attn1.norm_[qk]"),  # normed queries and keys go on to their rotation in fp32
+            streams=("proj_in",),
+        ),
+        Component.VAE_ENCODER: Islands(streams=("conv_in", "down_blocks.*.downsamplers.*", "down_blocks.*.conv_out")),
+        Component.VAE_DECODER: Islands(
+            wide=("*time_embedder",), streams=("conv_in", "up_blocks.*.conv_in", "up_blocks.*.upsamplers.*")
+        ),
+    },
+    Family.SVD: {
+        Component.IMAGE_ENCODER: Islands(wide=("vision_model.pre_layrnorm",)),
+        Component.VAE_ENCODER: Islands(streams=("conv_in", "*.downsamplers.0")),
+        Component.UNET: Islands(
+            wide=("time_embedding", "add_embedding"), streams=("conv_in", "*.downsamplers.0", "*.upsamplers.0")
+        ),
+        Component.VAE_DECODER: Islands(streams=("conv_in", "*.upsamplers.0")),
+    },
 }
 
 # Relative L2 against fp32, per component: more is refused.
@@ -36,3 +46,6 @@ BOUNDS: dict[Precision, float] = {Precision.FP32: 1e-5, Precision.FP16: 3e-3, Pr
 
 # What a component is built in where all are asked for in fp16: T5's feed-forward goes beyond what fp16 holds.
 SAFE_FP16: dict[Component, Precision] = {Component.TEXT_ENCODER: Precision.BF16}
+
+# What compiled engines compute in where nothing is asked: Stable Video Diffusion was trained and released in fp16.
+COMPILED: dict[Family, Precision] = {Family.LTX_VIDEO: Precision.BF16, Family.SVD: Precision.FP16}

@@ -31,7 +31,7 @@ class SvdSettings:
         scheduler: the checkpoint's own.
         latent_channels: C of the latents.
         spatial_compression: pixels for each latent, along each side.
-        size_step: what height and width must be divisible by: the compression, times the UNet's own.
+        size_step: what height and width must be divisible by.
         scaling_factor: what latents are divided by before they are decoded.
         image_size: rows and columns that the image encoder sees.
         image_mean, image_std: how its input is normalised, one entry a channel.

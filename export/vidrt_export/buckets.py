@@ -1,5 +1,6 @@
 """Which videos an engine is built for: resolutions and frame counts, and the profiles that follow from them."""
 
+import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,14 +8,17 @@ from typing import TypeVar
 
 from vidrt_engines.axes import axes_of, axis_sizes
 from vidrt_engines.components import Signature
+from vidrt_engines.manifest import Settings
 from vidrt_engines.names import Component
 from vidrt_engines.profiles import Span
-from vidrt_engines.settings import LtxSettings
+from vidrt_engines.svd_settings import SvdSettings
 from vidrt_reference.checkpoint.errors import CheckpointError
 
 T = TypeVar("T")
 
 DEFAULT_RESOLUTION, DEFAULT_FRAMES = "256x384:512x768:704x1216", "9:97:161"
+_SVD_RESOLUTION = "256x256:576x1024:1024x1024"
+_DENOISERS = {Component.TRANSFORMER, Component.UNET}
 ONE = Span(min=1, opt=1, max=1)
 # The longest prompt of any convention; half of it is tuned for.
 TEXT_TOKENS = Span(min=1, opt=128, max=256)
@@ -30,7 +34,7 @@ class Bucket:
     batch: Span = ONE
 
 
-def read_buckets(resolutions: Sequence[str], frames: Sequence[str], batch: int, settings: LtxSettings) -> list[Bucket]:
+def read_buckets(resolutions: Sequence[str], frames: Sequence[str], batch: int, settings: Settings) -> list[Bucket]:
     """Reads `--resolution` and `--frames`: as many of one as of the other, or one for all.
 
     Args:
@@ -42,8 +46,9 @@ def read_buckets(resolutions: Sequence[str], frames: Sequence[str], batch: int, 
     Raises:
         CheckpointError: what cannot be right.
     """
-    sizes = [_resolution(text, settings) for text in resolutions or [DEFAULT_RESOLUTION]]
-    counts = [_frames(text, settings) for text in frames or [DEFAULT_FRAMES]]
+    resolution, count = _defaults(settings)
+    sizes = [_resolution(text, settings) for text in resolutions or [resolution]]
+    counts = [_frames(text, settings) for text in frames or [count]]
     if len(sizes) != len(counts) and 1 not in (len(sizes), len(counts)):
         raise CheckpointError(
             f"There are {len(sizes)} --resolution and {len(counts)} --frames: give as many of each, or one for all."
@@ -56,10 +61,11 @@ def read_buckets(resolutions: Sequence[str], frames: Sequence[str], batch: int, 
     return [Bucket(height=h, width=w, frames=f, batch=together) for (h, w), f in pairs]
 
 
-def profile(bucket: Bucket, component: Component, signature: Signature, settings: LtxSettings) -> dict[str, Span]:
+def profile(bucket: Bucket, component: Component, signature: Signature, settings: Settings) -> dict[str, Span]:
     """The span of each named axis that goes into a component.
 
-    Only the transformer takes several videos at once, and a timestep for each token.
+    Only what denoises takes several videos at once. LTX-Video's transformer takes a timestep for each token; Stable
+    Video Diffusion's frames may be decoded in chunks.
     """
     ends = [
         axis_sizes(settings, height=height, width=width, num_frames=frames, text_tokens=text, batch=batch)
@@ -69,9 +75,13 @@ def profile(bucket: Bucket, component: Component, signature: Signature, settings
         )
     ]
     spans = {axis: Span(min=ends[0][axis], opt=ends[1][axis], max=ends[2][axis]) for axis in sorted(axes_of(signature))}
-    if component is not Component.TRANSFORMER:
-        return {**spans, "batch": ONE} if "batch" in spans else spans
-    return {**spans, "timestep_tokens": Span(min=1, opt=1, max=spans["tokens"].max)}
+    if "timestep_tokens" in spans:
+        spans["timestep_tokens"] = Span(min=1, opt=1, max=spans["tokens"].max)
+    if component not in _DENOISERS and "batch" in spans:
+        spans["batch"] = ONE
+    if isinstance(settings, SvdSettings) and component is Component.VAE_DECODER:
+        spans["frames"] = dataclasses.replace(spans["frames"], min=1)
+    return spans
 
 
 def options_of(buckets: Sequence[Bucket]) -> tuple[str, ...]:
@@ -90,11 +100,18 @@ def _range(ends: Iterable[str]) -> str:
     return low if low == high else f"{low}:{middle}:{high}"
 
 
+def _defaults(settings: Settings) -> tuple[str, str]:
+    """Stable Video Diffusion makes as many frames as it was trained to."""
+    if isinstance(settings, SvdSettings):
+        return _SVD_RESOLUTION, str(settings.defaults.num_frames)
+    return DEFAULT_RESOLUTION, DEFAULT_FRAMES
+
+
 def _spread(items: list[T], count: int) -> list[T]:
     return items * count if len(items) == 1 else items
 
 
-def _resolution(text: str, settings: LtxSettings) -> tuple[Span, Span]:
+def _resolution(text: str, settings: Settings) -> tuple[Span, Span]:
     pairs = [re.fullmatch(r"(\d+)x(\d+)", part.strip()) for part in text.split(":")]
     if not all(pairs) or len(pairs) not in (1, 3):
         raise CheckpointError(
@@ -102,21 +119,21 @@ def _resolution(text: str, settings: LtxSettings) -> tuple[Span, Span]:
             f"{DEFAULT_RESOLUTION}, not '{text}'."
         )
     height, width = (_span([int(pair[side]) for pair in pairs if pair], text) for side in (1, 2))
-    step = settings.spatial_compression
+    step = settings.size_step
     if wrong := [side for span in (height, width) for side in _triple(span) if side % step or not side]:
         raise CheckpointError(f"The resolution should be divisible by {step}, and {wrong[0]} in '{text}' is not.")
     return height, width
 
 
-def _frames(text: str, settings: LtxSettings) -> Span:
+def _frames(text: str, settings: Settings) -> Span:
     counts = [re.fullmatch(r"\d+", part.strip()) for part in text.split(":")]
     if not all(counts) or len(counts) not in (1, 3):
         raise CheckpointError(
             f"The frames should be a number or three as MIN:OPT:MAX, for example {DEFAULT_FRAMES}, not '{text}'."
         )
     span = _span([int(count[0]) for count in counts if count], text)
-    step = settings.temporal_compression
-    if wrong := [count for count in _triple(span) if count % step != 1]:
+    step = settings.frame_step
+    if wrong := [count for count in _triple(span) if count < 1 or (count - 1) % step]:
         raise CheckpointError(f"The frames should be {step}·n + 1, and {wrong[0]} in '{text}' is not.")
     return span
 

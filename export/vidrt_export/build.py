@@ -95,7 +95,7 @@ def _begin(checkpoint: Checkpoint, out: Path, note: str | None) -> Bundle:
         family=checkpoint.family,
         model_version=checkpoint.model_version,
         settings=checkpoint.settings,
-        tokenizer=_tokenizer(checkpoint.tokenizer, out),
+        tokenizer=_tokenizer(checkpoint.tokenizer, out) if checkpoint.tokenizer else None,
         engines=dict(previous.engines) if (previous := _previous(out)) else {},
         note=note,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from vidrt_engines.names import COMPONENTS, Backend, Component, Family, Precision
+from vidrt_engines.names import Backend, Component, Family, Precision
 from vidrt_engines.sizes import parse_size
 
 BAD_REQUEST, FAILED, INTERRUPTED = 2, 1, 130
@@ -71,7 +71,7 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 )  # fmt: skip
 @click.option("--tolerance", type=_Number(min=0, min_open=True), help="TensorRT: the relative L2 allowed.")
 @click.option(
-    "--component", "parts", multiple=True, type=_choice(COMPONENTS[Family.LTX_VIDEO]),
+    "--component", "parts", multiple=True, type=_choice(Component),
     help="Build only this component; repeatable.",
 )  # fmt: skip
 @click.option("--note", help="A sentence shown wherever the bundle is used.")
@@ -81,7 +81,7 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 def command(
     source: Path,
     out: Path,
-    family: str | None,  # noqa: ARG001 - one family so far, checked by click
+    family: str | None,
     ltxv_version: str | None,
     backends: tuple[str, ...],
     precision: str | None,
@@ -95,7 +95,8 @@ def command(
     """Build the engines of SOURCE, a folder that diffusers saved, into a bundle that vidrt plays without PyTorch."""
     del debug  # read where errors end up
     _refuse_unused(backends)
-    _run(source, out, ltxv_version, backends, precision, parts, note, compiled, dry_run=dry_run, quiet=quiet)
+    known = Family(family) if family else None
+    _run(source, out, known, ltxv_version, backends, precision, parts, note, compiled, dry_run=dry_run, quiet=quiet)
 
 
 def main() -> None:
@@ -121,8 +122,9 @@ def main() -> None:
 
 
 def _run(
-    source: Path, out: Path, version: str | None, backends: tuple[str, ...], precision: str | None,
-    parts: tuple[str, ...], note: str | None, compiled: Mapping[str, Any], *, dry_run: bool, quiet: bool,
+    source: Path, out: Path, family: Family | None, version: str | None, backends: tuple[str, ...],
+    precision: str | None, parts: tuple[str, ...], note: str | None, compiled: Mapping[str, Any], *,
+    dry_run: bool, quiet: bool,
 ) -> None:  # fmt: skip
     from vidrt_reference.checkpoint.errors import CheckpointError
 
@@ -133,6 +135,7 @@ def _run(
     from vidrt_export.console import Console
     from vidrt_export.plan import check_disk, make_plan
     from vidrt_export.sources.diffusers_folder import read_diffusers_folder
+    from vidrt_export.sources.model_index import MODEL_INDEX
 
     if not source.is_dir():
         raise CheckpointError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")
@@ -141,7 +144,7 @@ def _run(
     if (out / MODEL_INDEX).exists():  # its folders bear the same names, and would be replaced
         raise CheckpointError(f"{out} is a checkpoint: give another folder to --out.")
     console = Console(quiet=quiet)
-    checkpoint = read_diffusers_folder(source, version)
+    checkpoint = read_diffusers_folder(source, version, family)
     if version is None and len(checkpoint.versions) > 1:
         others = ", ".join(checkpoint.versions[1:])
         console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")

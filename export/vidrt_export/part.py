@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 from vidrt_engines.components import Signature
-from vidrt_engines.names import Component
+from vidrt_engines.names import Component, Family
 from vidrt_reference.checkpoint.load import match
 from vidrt_reference.checkpoint.stored import StoredTensor
 
@@ -26,6 +26,7 @@ class Part:
     """
 
     component: Component
+    family: Family = Family.LTX_VIDEO
     signature: Signature
     config: Mapping[str, object]
     make: Callable[[], nn.Module]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidrt_engines.names import Backend, Component, Precision
-from vidrt_engines.precisions import SAFE_FP16
+from vidrt_engines.precisions import COMPILED, SAFE_FP16
 from vidrt_engines.profiles import Span
 from vidrt_reference.checkpoint.errors import CheckpointError
 
@@ -48,7 +48,7 @@ class Plan:
         """The plan as text: a line for each engine, with the sizes it is for, and one for the sum."""
         rows = [line for step in self.steps for line in _lines(step)]
         total = f"{_megabytes(self.disk_bytes)} of disk; about {_megabytes(self.memory_bytes)} of memory at the peak"
-        return [f"LTX-Video {self.checkpoint.model_version}", *rows, total]
+        return [f"{self.checkpoint.family.spoken} {self.checkpoint.model_version}", *rows, total]
 
 
 def builder_of(step: Step) -> BackendBuilder:
@@ -129,13 +129,13 @@ def _chosen(parts: Mapping[Component, Part], asked: tuple[Component, ...]) -> li
 def _precision(part: Part, backend: Backend, asked: Precision | None, *, is_named: bool) -> Precision:
     """The precision of an engine: as asked, but what is not safe in fp16 has to be asked for by its own name.
 
-    onnxruntime keeps weights as they are stored. Compiled engines compute in half precision: in bf16, unless weights
+    onnxruntime keeps weights as they are stored. Compiled engines compute in the family's half precision, unless weights
     are stored in fp16, whose last bits bf16 would lose.
     """
     stored = common_precision(part.used())
     if backend is Backend.ONNXRUNTIME:
         return asked or stored
-    chosen = asked or (Precision.FP16 if stored is Precision.FP16 else Precision.BF16)
+    chosen = asked or (Precision.FP16 if stored is Precision.FP16 else COMPILED[part.family])
     if chosen is Precision.FP16 and not is_named:
         return SAFE_FP16.get(part.component, chosen)
     return chosen

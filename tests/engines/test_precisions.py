@@ -6,7 +6,7 @@ from vidrt_engines.precisions import BOUNDS, ISLANDS, SAFE_FP16
 
 def test_every_component_of_ltx_video_has_a_recipe():
     """Its residual streams, which stay in fp32, begin somewhere."""
-    assert all(ISLANDS[component].streams for component in COMPONENTS[Family.LTX_VIDEO])
+    assert all(set(ISLANDS[family]) == set(COMPONENTS[family]) for family in Family)
 
 
 def test_bounds_are_the_projects_own():

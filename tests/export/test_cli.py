@@ -90,7 +90,7 @@ BAD_REQUESTS = {
     "another version": (["{source}", "--out", "{tmp}/out", "--ltxv-version", "0.9.5"], "those of 0.9.0, not of 0.9.5"),
     "an unknown precision": (["{source}", "--out", "{tmp}/out", "--precision", "fp64"], "'fp64'"),
     "an unknown backend": (["{source}", "--out", "{tmp}/out", "--backend", "x"], "'x'"),
-    "an unknown component": (["{source}", "--out", "{tmp}/out", "--component", "unet"], "'unet'"),
+    "an unknown component": (["{source}", "--out", "{tmp}/out", "--component", "upsampler"], "'upsampler'"),
     "an unknown family": (["{source}", "--out", "{tmp}/out", "--family", "sd"], "'sd'"),
     "an unknown option": (["{source}", "--out", "{tmp}/out", "--fast"], "--fast"),
 }

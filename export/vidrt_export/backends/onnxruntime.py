@@ -63,7 +63,7 @@ def write(step: Step, folder: Path, console: Console) -> Built:
     files = {GRAPH: _save(model, placed, folder / GRAPH), WEIGHTS: weights_hash}
     key = {"graph": files[GRAPH]}
     if has_cuda_graph(part.component, step.precision):
-        prepare = prepared(part.component, step.precision)
+        prepare = prepared(part, step.precision)
         model = trace(part.make, part.signature, part.sizes, prepare=prepare)
         files[CUDA_GRAPH] = _save(model, placed, folder / CUDA_GRAPH)
     return Built(files=files, weights=stored_hash, key=key)

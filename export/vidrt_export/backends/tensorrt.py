@@ -52,7 +52,7 @@ def identity(step: Step) -> dict[str, str]:
         "profiles": _digest(encode(step.profiles)),
         "weights_in": "stripped" if step.options.strip_weights else "plan",
         "stream_weights": "yes" if step.options.stream_weights else "no",
-        "islands": _digest(encode(ISLANDS[step.part.component])),
+        "islands": _digest(encode(ISLANDS[step.part.family][step.part.component])),
     }
 
 
@@ -89,7 +89,7 @@ def write(step: Step, folder: Path, console: Console) -> Built:
     """Traces, checks the precision, compiles."""
     part = step.part
     console.note("  tracing the graph")
-    prepare = prepared(part.component, step.precision)
+    prepare = prepared(part, step.precision)
     model = trace(part.make, part.signature, part.sizes, backend=step.backend, prepare=prepare)
     expected = expected_of(part, step.precision, model)
     stored_hash, initializers = lay_weights(step.part, model, folder, console, beside=step.options.strip_weights)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidrt_engines.manifest import Settings
 from vidrt_engines.names import Component, Family
-from vidrt_engines.settings import LtxSettings
 
 from vidrt_export.part import Part
 
@@ -20,12 +20,12 @@ class Checkpoint:
         versions: the versions that its files fit, oldest first.
         settings: what the runtime has to know.
         parts: its components, in the order in which a run uses them.
-        tokenizer: the folder with the tokenizer.
+        tokenizer: the file that holds the tokenizer, where the family has prompts.
     """
 
     family: Family
     model_version: str
     versions: tuple[str, ...]
-    settings: LtxSettings
+    settings: Settings
     parts: Mapping[Component, Part]
-    tokenizer: Path
+    tokenizer: Path | None

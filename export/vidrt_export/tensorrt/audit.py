@@ -3,6 +3,7 @@
 An engine's inspector would say what was really fused, and needs a GPU; the network needs none.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ def audit(network: Any, trt: Any, expected: Expected) -> Audit:
     problems = (
         *_attention_problems(len(attentions), expected),
         *_precision_problems(heavy, expected, trt),
-        *_cast_problems(casts),
+        *_cast_problems(casts, _readers(layers), trt),
     )
     return Audit(attentions=len(attentions), casts=len(casts), heavy=len(heavy), problems=problems)
 
@@ -65,16 +66,27 @@ def _precision_problems(heavy: list[Any], expected: Expected, trt: Any) -> list[
     return [f"{told} {expected.wide}: {_some(others)}"]
 
 
-def _cast_problems(casts: list[Any]) -> list[str]:
-    """Casts whose result another cast takes back at once: memory is read and written for nothing."""
+def _cast_problems(casts: list[Any], readers: Counter[str], trt: Any) -> list[str]:
+    """Casts whose result another cast takes back at once.
+
+    To half precision and back loses what fp32 was there for. From half precision and back is memory read and written
+    for nothing, unless somebody else reads what is between.
+    """
     results = {layer.get_output(0).name: layer for layer in casts}
     undone = [
         layer
         for layer in casts
         if (source := results.get(layer.get_input(0).name)) is not None
         and source.get_input(0).dtype == layer.get_output(0).dtype
+        and (layer.get_output(0).dtype == trt.float32 or readers[layer.get_input(0).name] == 1)
     ]
     return [f"{len(undone)} casts take back the cast before them: {_some(undone)}"] if undone else []
+
+
+def _readers(layers: list[Any]) -> Counter[str]:
+    """How many layers read each tensor."""
+    inputs = (layer.get_input(number) for layer in layers for number in range(layer.num_inputs))
+    return Counter(tensor.name for tensor in inputs if tensor is not None)
 
 
 def _is_between_floats(layer: Any, trt: Any) -> bool:

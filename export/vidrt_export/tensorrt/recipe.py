@@ -16,7 +16,7 @@ _PRODUCTS = (nn.Linear, nn.Conv2d, nn.Conv3d)
 def expected_of(part: Part, precision: Precision, model: ir.Model) -> Expected:
     """Counts a graph's attentions, and the layers that its recipe computes in fp32."""
     with torch.device("meta"):
-        module = prepared(part.component, precision)(part.make())
+        module = prepared(part, precision)(part.make())
     products = [layer for layer in module.modules() if isinstance(layer, _PRODUCTS)]
     wide = [layer for layer in products if layer.weight.dtype is torch.float32]
     attentions = [node for node in model.graph.all_nodes() if node.op_type == "Attention"]

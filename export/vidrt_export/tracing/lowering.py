@@ -10,6 +10,7 @@ from vidrt_reference.attention import Attend
 
 DECOMPOSABLE = "TRT_decomposable"
 # The head sizes and types for which TensorRT has a fused kernel; elsewhere it has to be told that it may do without.
+# For a single head, as in the VAE of Stable Video Diffusion, none was found either.
 _FUSED_HEADS = range(16, 257)
 _FUSED_TYPES = (torch.float16, torch.bfloat16)
 
@@ -43,7 +44,7 @@ def standard_attention(
     The attribute that lets it be taken apart goes where there is none: TensorRT's parser refuses the node otherwise.
     """
     attributes: dict[str, Any] = {"q_num_heads": heads, "kv_num_heads": heads, "scale": _scale(value, heads, scale)}
-    if value.dtype not in _FUSED_TYPES or value.shape[-1] // heads not in _FUSED_HEADS:
+    if heads == 1 or value.dtype not in _FUSED_TYPES or value.shape[-1] // heads not in _FUSED_HEADS:
         attributes[DECOMPOSABLE] = 1
     return _node("Attention", [query, key, value, *([] if bias is None else [bias])], attributes, version=23)
 

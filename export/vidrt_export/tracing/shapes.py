@@ -14,6 +14,7 @@ def shape_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     return {
         operators.split_axis.default: _split_axis,
         operators.merge_axes.default: _merge_axes,
+        operators.split_like.default: _split_like,
         operators.positions.default: _positions,
     }
 
@@ -26,6 +27,11 @@ def _split_axis(x: Any, axis: int, sizes: Sequence[int]) -> Any:
 
 def _merge_axes(x: Any, first: int, count: int) -> Any:
     return op.Reshape(x, _joined(_sizes(x, 0, first), _constant(-1), _sizes(x, first + count, len(x.shape))))
+
+
+def _split_like(x: Any, axis: int, like: Any, first: int, count: int) -> Any:
+    rank = len(x.shape)
+    return op.Reshape(x, _joined(_sizes(x, 0, axis), _sizes(like, first, first + count), _sizes(x, axis + 1, rank)))
 
 
 def _positions(x: Any, axis: int) -> Any:

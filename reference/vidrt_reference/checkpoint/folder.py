@@ -42,7 +42,7 @@ def read_config(folder: Path, *, class_name: str | None = None) -> dict[str, obj
     Raises:
         CheckpointError: it is missing, no JSON object, or another class's.
     """
-    config = _json_object(folder / CONFIG)
+    config = read_json_object(folder / CONFIG)
     if class_name is not None and config.get("_class_name") != class_name:
         raise CheckpointError(
             f"Expected {class_name!r} as the _class_name in {folder / CONFIG}, but it is "
@@ -75,7 +75,7 @@ def _sharded(index: Path) -> dict[str, StoredTensor]:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    weight_map = _json_object(index).get("weight_map")
+    weight_map = read_json_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
         raise CheckpointError(
             f"Expected a weight_map of tensor names to files in {index}, but there is none: download it again."
@@ -93,7 +93,12 @@ def _shard_path(index: Path, shard: str) -> Path:
     return path
 
 
-def _json_object(path: Path) -> dict[str, object]:
+def read_json_object(path: Path) -> dict[str, object]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        CheckpointError: it is missing, no JSON, or holds something else.
+    """
     if not path.is_file():
         raise CheckpointError(f"Expected a JSON file at {path}, but there is none: check the checkpoint's path.")
     try:
