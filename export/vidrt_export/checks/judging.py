@@ -15,9 +15,8 @@ def judge(found: Tensor, wanted: Tensor, bound: float, what: str, where: str, *,
     Raises:
         CheckpointError: it is beyond the bound, or there are values that are not finite, or all are the same.
     """
-    wider = "build it with " + ("--backend onnxruntime" if other is Precision.FP32 else f"--precision {other} or fp32")
-    if useless := _useless(wanted):
-        raise CheckpointError(f"{what} cannot be checked: fp32 itself gives {useless} at {where}.")
+    wider = cure(other)
+    require_reference(wanted, what, where)
     if not bool(torch.isfinite(found).all()):
         share = 1 - float(torch.isfinite(found).double().mean())
         raise CheckpointError(f"{what} overflows at {where} ({share:.0%} of its values are not finite): {wider}.")
@@ -32,8 +31,19 @@ def judge(found: Tensor, wanted: Tensor, bound: float, what: str, where: str, *,
     return error
 
 
-def _useless(wanted: Tensor) -> str | None:
-    """Why nothing can be compared with a result."""
+def cure(other: Precision) -> str:
+    """What to do instead; `other` is the half precision that may do better, or fp32 where there is none wider."""
+    return "build it with " + ("--backend onnxruntime" if other is Precision.FP32 else f"--precision {other} or fp32")
+
+
+def require_reference(wanted: Tensor, what: str, where: str) -> None:
+    """Refuses a result in fp32 that nothing can be compared with.
+
+    Raises:
+        CheckpointError: it has values that are not finite, or nothing but zeros.
+    """
+    useless = None if bool(wanted.any()) else "nothing but zeros"
     if not bool(torch.isfinite(wanted).all()):
-        return "values that are not finite"
-    return None if bool(wanted.any()) else "nothing but zeros"
+        useless = "values that are not finite"
+    if useless:
+        raise CheckpointError(f"{what} cannot be checked: fp32 itself gives {useless} at {where}.")

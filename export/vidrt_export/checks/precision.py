@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from vidrt_engines.names import Component, Precision
 from vidrt_engines.precisions import BOUNDS, ISLANDS
 from vidrt_engines.profiles import Profile
+from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.streaming import stream_weights
 from vidrt_reference.precision import to_precision
 
 from vidrt_export.checks.cost import Cost, cost
 from vidrt_export.checks.examples import example_inputs
-from vidrt_export.checks.judging import OTHERS, judge
+from vidrt_export.checks.judging import OTHERS, cure, judge, require_reference
 from vidrt_export.checks.memory import available_bytes
+from vidrt_export.checks.overflow import Overflow, watch
 from vidrt_export.checks.shapes import Shape, shapes_of
 from vidrt_export.console import Console
 from vidrt_export.part import Part, as_arguments
@@ -114,8 +116,6 @@ def _too_much(expense: Cost, seconds_left: float, pace: float) -> str | None:
     free = available_bytes()
     if free is not None and expense.peak_bytes > free:
         return f"it needs {expense.peak_bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
-    if seconds_left <= 0:
-        return "there is no time left for it (--check-minutes)"
     if expense.flops * pace > seconds_left:
         return f"it would take about {expense.flops * pace / 60:.0f} min on this CPU (--check-minutes)"
     return None
@@ -123,9 +123,13 @@ def _too_much(expense: Cost, seconds_left: float, pace: float) -> str | None:
 
 def _compared(part: Part, precision: Precision, shape: Shape, bound: float, run: Runner | None) -> float:
     inputs = example_inputs(part, shape.sizes)
-    wanted = _run(part, Precision.FP32, inputs)
-    found = run(inputs, shape) if run else _run(part, precision, inputs)
     what = f"The {part.component.spoken} in {precision}"
+    wanted = _run(part, Precision.FP32, inputs)
+    require_reference(wanted, what, shape.name)
+    try:
+        found = run(inputs, shape) if run else _run(part, precision, inputs)
+    except Overflow as layer:
+        raise CheckpointError(f"{what} overflows at {shape.name}, in {layer}: {cure(OTHERS[precision])}.") from layer
     return judge(found, wanted, bound, what, shape.name, other=OTHERS[precision])
 
 
@@ -135,6 +139,8 @@ def _run(part: Part, precision: Precision, inputs: Mapping[str, Tensor]) -> Tens
         module = part.make()
     module = prepared(part.component, precision)(module).eval()
     stream_weights(module, part.used(), device)
+    if precision is not Precision.FP32:  # fp32's own result is judged as a whole
+        watch(module)
     with torch.no_grad():
         result: Tensor = module(**as_arguments({name: value.to(device) for name, value in inputs.items()}))
     return result.cpu()
