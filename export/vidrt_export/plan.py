@@ -129,8 +129,8 @@ def _chosen(parts: Mapping[Component, Part], asked: tuple[Component, ...]) -> li
 def _precision(part: Part, backend: Backend, asked: Precision | None, *, is_named: bool) -> Precision:
     """The precision of an engine: as asked, but what is not safe in fp16 has to be asked for by its own name.
 
-    onnxruntime keeps weights as they are stored. Compiled engines compute in the family's half precision, unless weights
-    are stored in fp16, whose last bits bf16 would lose.
+    onnxruntime keeps weights as they are stored. Compiled engines compute in the family's half precision, unless
+    weights are stored in fp16, whose last bits bf16 would lose.
     """
     stored = common_precision(part.used())
     if backend is Backend.ONNXRUNTIME:

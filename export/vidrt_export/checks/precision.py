@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from vidrt_engines.names import Component, Precision
+from vidrt_engines.names import Precision
 from vidrt_engines.precisions import BOUNDS, ISLANDS
 from vidrt_engines.profiles import Profile
 from vidrt_reference.checkpoint.errors import CheckpointError
@@ -47,9 +47,9 @@ Runner = Callable[[Mapping[str, Tensor], Shape], Tensor]
 """Runs what is checked on inputs by name at a shape."""
 
 
-def prepared(component: Component, precision: Precision) -> "partial[nn.Module]":
+def prepared(part: Part, precision: Precision) -> "partial[nn.Module]":
     """What changes a module to a precision: its islands stay in fp32, and so does what it puts out."""
-    islands = ISLANDS[component]
+    islands = ISLANDS[part.family][part.component]
     return partial(to_precision, dtype=DTYPES[precision], wide=islands.wide, streams=(*islands.streams, ""))
 
 
@@ -93,7 +93,7 @@ def _cost(part: Part, precision: Precision, shape: Shape) -> Cost:
     """Both runs together: as many operations each, and in fp32 up to twice the memory."""
 
     def make() -> nn.Module:
-        return prepared(part.component, precision)(part.make())
+        return prepared(part, precision)(part.make())
 
     one = cost(make, lambda: as_arguments(_empty(part, shape)))
     return Cost(flops=2 * one.flops, peak_bytes=2 * one.peak_bytes)
@@ -137,7 +137,7 @@ def _run(part: Part, precision: Precision, inputs: Mapping[str, Tensor]) -> Tens
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device("meta"):
         module = part.make()
-    module = prepared(part.component, precision)(module).eval()
+    module = prepared(part, precision)(module).eval()
     stream_weights(module, part.used(), device)
     if precision is not Precision.FP32:  # fp32's own result is judged as a whole
         watch(module)

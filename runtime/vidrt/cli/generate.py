@@ -12,7 +12,7 @@ _FILE = click.Path(path_type=Path)
 
 _DIR_OR_DEMO = f"A bundle's folder or demo:NAME.  [default: {DEFAULT_BUNDLE}]"
 _BUILDS = "A diffusers folder: builds its bundle once, keeps it, plays it."
-_PIXELS = "Pixels; divisible by 32 for most models."
+_PIXELS = "Pixels; divisible by 32, for SVD by 8."
 _COMPAT = "Whose conventions to follow where the official code and diffusers differ."
 
 # One row an option: its name, its type (bool for a flag), what to call its value, its help.
@@ -21,14 +21,21 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--local-weights", _FILE, "DIR", _BUILDS),
     ("--prompt", str, "TEXT", "What to show.  [default: the bundle's own]"),
     ("--negative-prompt", str, "TEXT", "What to avoid, where there is guidance."),
+    ("--image", _FILE, "FILE", "Stable Video Diffusion: the picture to begin with."),
     ("--height", int, None, _PIXELS),
     ("--width", int, None, _PIXELS),
-    ("--num-frames", int, None, "8·n + 1 for most models."),
+    ("--num-frames", int, None, "8·n + 1; for SVD any number."),
     ("--fps", float, None, "Frames a second; motion follows it."),
     ("--num-videos", int, None, "How many videos, from one seed.  [default: 1]"),
     ("--steps", int, None, "Denoising steps.  [default: the model version's]"),
     ("--guidance-scale", float, None, "1 is none.  [default: the model version's]"),
     ("--ltxv-version", str, "VERSION", "Runs the bundle as this version of LTX-Video."),
+    ("--motion-bucket-id", int, None, "SVD: how much moves, 0 to 255.  [default: 127]"),
+    ("--noise-aug-strength", float, None, "SVD: how much noise the picture gets.  [default: 0.02]"),
+    ("--min-guidance-scale", float, None, "SVD: of the first frame.  [default: 1]"),
+    ("--max-guidance-scale", float, None, "SVD: of the last frame.  [default: 3]"),
+    ("--decode-chunk-size", int, None, "SVD: frames decoded at once.  [default: all]"),
+    ("--resize-mode", click.Choice(["crop", "stretch", "pad"]), None, "SVD: how the picture fits.  [default: crop]"),
     ("--seed", int, None, "From 0 up.  [default: random, and printed]"),
     ("--generator", str, "NAME", "Draws noise as torch does on the CPU (cpu) or on a GPU, as in H200.  [default: cpu]"),
     ("--compat", click.Choice([compat.value for compat in Compat]), None, f"{_COMPAT}  [default: {Compat.OFFICIAL}]"),
@@ -66,7 +73,7 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_with_options
 def generate(**options: Any) -> None:
-    """Generate a video from a prompt."""
+    """Generate a video from a prompt, or with Stable Video Diffusion from a picture."""
     from vidrt.cli.generation import run_generation
 
     run_generation(options)

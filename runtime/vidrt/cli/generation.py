@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+from vidrt_engines.names import Family
 from vidrt_engines.places import DEFAULT_BUNDLE
 from vidrt_engines.versions import version_named
 
@@ -15,12 +16,21 @@ from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
 from vidrt.output.paths import check_output_dir, check_output_file
 from vidrt.output.save import check_results_free, save_videos
+from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.latents import unpack
 from vidrt.pipelines.load import load_pipeline
-from vidrt.pipelines.ltx_video import LtxVideoPipeline
-from vidrt.pipelines.options import DenoisingStep, Options
+from vidrt.pipelines.options import DenoisingStep, Options, Step
+from vidrt.pipelines.request import Run
 from vidrt.progress import Progress, make_progress
 from vidrt.tensor_files import read_embeddings, read_latents, write_latents
+
+_SVD = Family.SVD.spoken
+# what goes to the pipeline by its own name
+_REQUEST = (
+    "prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos", "guidance_scale", "seed",
+    "generator", "ltxv_version", "compat", "image", "motion_bucket_id", "noise_aug_strength", "min_guidance_scale",
+    "max_guidance_scale", "decode_chunk_size", "resize_mode",
+)  # fmt: skip
 
 
 def run_generation(options: Mapping[str, Any]) -> None:
@@ -38,10 +48,11 @@ def run_generation(options: Mapping[str, Any]) -> None:
     bundle = _bundle(options, progress)
     places: Any = {name: options[name] for name in ("backend", "memory_limit")}
     with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
-        step = _denoised(pipeline, request, progress)
+        step = _denoised(pipeline, request, progress, options)
         if path := options["save_final_latents"]:
             if path.parent.resolve() == options["output_dir"].resolve():
                 path.parent.mkdir(parents=True, exist_ok=True)
+            assert isinstance(step, DenoisingStep)
             write_latents(path, unpack(step.latents, step.grid), {"seed": str(step.run.seed)})
         videos = pipeline.decode(step)
     videos = [dataclasses.replace(video, record={**video.record, **_given_files(options)}) for video in videos]
@@ -73,10 +84,9 @@ def _check_latents_place(path: Path, output_dir: Path) -> None:
 
 
 def _request(options: Mapping[str, Any]) -> Options:
-    same = ("prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos", "guidance_scale",
-            "seed", "generator", "ltxv_version", "compat")  # fmt: skip
-    request: Any = {name: options[name] for name in same}
-    request["num_inference_steps"] = options["steps"]
+    request: Any = {name: options[name] for name in _REQUEST if options[name] is not None}
+    if options["steps"] is not None:
+        request["num_inference_steps"] = options["steps"]
     if path := options["embeddings_file"]:
         if options["prompt"] is not None:
             raise RequestError("Give a prompt or an embeddings file, not both.")
@@ -101,13 +111,16 @@ def _device(options: Mapping[str, Any]) -> str:
     return "cpu" if options["cpu"] else str(options["device"])
 
 
-def _denoised(pipeline: LtxVideoPipeline, request: Options, progress: Progress) -> DenoisingStep:
+def _denoised(pipeline: Pipeline, request: Options, progress: Progress, options: Mapping[str, Any]) -> Step:
     run = pipeline.check(**request)
-    progress.note(f"LTX-Video {run.ltxv_version}, {run.height}x{run.width}, {run.num_frames} frames, seed {run.seed}")
+    if options["save_final_latents"] and not isinstance(run, Run):
+        raise RequestError("--save-final-latents concerns LTX-Video: leave it out.")
+    name = f"LTX-Video {run.ltxv_version}" if isinstance(run, Run) else f"{_SVD} {pipeline.bundle.model_version}"
+    progress.note(f"{name}, {run.height}x{run.width}, {run.num_frames} frames, seed {run.seed}")
     progress.note(f"Device: {pipeline.device}.")
     if pipeline.bundle.note:
         progress.note(pipeline.bundle.note)
-    if gaps := _gaps(run.ltxv_version) if run.compat == "official" else "":
+    if isinstance(run, Run) and run.compat == "official" and (gaps := _gaps(run.ltxv_version)):
         progress.note(gaps)
     request["seed"] = run.seed
     return pipeline.denoised(**request)
@@ -115,7 +128,7 @@ def _denoised(pipeline: LtxVideoPipeline, request: Options, progress: Progress) 
 
 def _given_files(options: Mapping[str, Any]) -> dict[str, str]:
     """The files that a run began with, for its record."""
-    names = ("embeddings_file", "initial_latents_file")
+    names = ("image", "embeddings_file", "initial_latents_file")
     return {name: str(options[name]) for name in names if options[name]}
 
 

@@ -1,18 +1,37 @@
 """The sizes that a run gives to the axes of its components, checked before any weight is read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vidrt_engines.axes import axis_sizes
 from vidrt_engines.names import Component
 from vidrt_engines.settings import LtxSettings
+from vidrt_engines.svd_settings import SvdSettings
 
 from vidrt.components.base import EngineComponent
 from vidrt.errors import RequestError
 from vidrt.pipelines.prompts import TextLength
 from vidrt.pipelines.request import Run
+from vidrt.pipelines.svd_request import SvdRun
 from vidrt.sessions.fitting import BUILDS, VideoSize
 
 Sizes = dict[str, int]
+
+
+def check_svd_sizes(run: SvdRun, settings: SvdSettings, components: Mapping[str, EngineComponent]) -> None:
+    """Compares a run of Stable Video Diffusion with the sizes that its engines were built for.
+
+    Raises:
+        RequestError: the first engine that does not fit, and the command that builds those that do.
+    """
+    size = {"height": run.height, "width": run.width}
+    whole = axis_sizes(settings, **size, num_frames=run.num_frames, text_tokens=0, batch=run.num_videos)
+    chunk = {**whole, "batch": 1, "frames": min(run.decode_chunk_size or run.num_frames, run.num_frames)}
+    by_component = [
+        (Component.VAE_ENCODER, {**whole, "batch": 1}),
+        (Component.UNET, whole),
+        (Component.VAE_DECODER, chunk),
+    ]
+    _refuse(by_component, VideoSize(height=run.height, width=run.width, num_frames=run.num_frames), components)
 
 
 def check_sizes(
@@ -30,8 +49,14 @@ def check_sizes(
         RequestError: the first engine that does not fit, and the command that builds those that do.
     """
     video = VideoSize(height=run.height, width=run.width, num_frames=run.num_frames)
+    _refuse(sizes_by_component(run, settings, texts), video, components)
+
+
+def _refuse(
+    by_component: Iterable[tuple[Component, Sizes]], video: VideoSize, components: Mapping[str, EngineComponent]
+) -> None:
     refused: dict[Component, str] = {}
-    for component, sizes in sizes_by_component(run, settings, texts):
+    for component, sizes in by_component:
         if problem := components[component].engine.refusal(sizes, video):
             refused.setdefault(component, problem)
     if refused:

@@ -4,18 +4,23 @@ from pathlib import Path
 
 from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import Bundle, Engine, bundle_path, read_bundle
-from vidrt_engines.names import COMPONENTS, Backend, Component
+from vidrt_engines.names import COMPONENTS, Backend, Component, Family
 from vidrt_engines.places import DEMO_PREFIX, demo_names, find_bundle
 from vidrt_engines.versions import VERSIONS, version_named
 
 from vidrt.components.base import EngineComponent
+from vidrt.components.image_encoder import ImageEncoder
+from vidrt.components.svd_vae import SvdVaeDecoder, SvdVaeEncoder
 from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
+from vidrt.components.unet import UNet
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.components.vae_encoder import VaeEncoder
 from vidrt.devices import parse_device
 from vidrt.errors import DeviceError, RequestError
+from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.pipelines.svd import SvdPipeline
 from vidrt.progress import Progress, SilentProgress
 from vidrt.sessions.choice import AUTO, check_backend, choose_engine
 from vidrt.sessions.component_engine import ComponentEngine
@@ -25,11 +30,19 @@ from vidrt.tokenizer import Tokenizer
 from vidrt.validity import rebuild
 
 # What a run can do without: a bundle may lack them.
-_OPTIONAL = frozenset({Component.VAE_ENCODER})
-_CLASSES: dict[Component, type[EngineComponent]] = {
-    Component.TEXT_ENCODER: TextEncoder,
-    Component.TRANSFORMER: Transformer,
-    Component.VAE_ENCODER: VaeEncoder,
+_OPTIONAL = {Family.LTX_VIDEO: frozenset({Component.VAE_ENCODER}), Family.SVD: frozenset[Component]()}
+_CLASSES: dict[Family, dict[Component, type[EngineComponent]]] = {
+    Family.LTX_VIDEO: {
+        Component.TEXT_ENCODER: TextEncoder,
+        Component.TRANSFORMER: Transformer,
+        Component.VAE_ENCODER: VaeEncoder,
+    },
+    Family.SVD: {
+        Component.IMAGE_ENCODER: ImageEncoder,
+        Component.VAE_ENCODER: SvdVaeEncoder,
+        Component.UNET: UNet,
+        Component.VAE_DECODER: SvdVaeDecoder,
+    },
 }
 
 
@@ -41,7 +54,7 @@ def load_pipeline(
     keep_loaded: bool = False,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
-) -> LtxVideoPipeline:
+) -> Pipeline:
     """Opens a bundle; no weights are read until a phase needs them.
 
     Args:
@@ -73,11 +86,15 @@ def load_pipeline(
         )
         for component, engine in engines.items()
     }
+    if manifest.family is Family.SVD:
+        return SvdPipeline(manifest, components, progress, resources)
     return LtxVideoPipeline(manifest, components, _tokenizer(manifest, folder), progress, resources)
 
 
 def _check(bundle: Bundle, folder: Path) -> None:
     """Finds what a manifest may say and a run cannot do."""
+    if bundle.family is not Family.LTX_VIDEO:
+        return
     if bundle.model_version not in VERSIONS:
         raise BundleError(
             f"{folder} is of LTX-Video {bundle.model_version}, which this vidrt does not know; "
@@ -103,13 +120,14 @@ def _folder(bundle: str | Path) -> Path:
 def _engines(bundle: Bundle, folder: Path, backend: str, resources: Resources) -> dict[Component, Engine]:
     """The engine of each component; an optional one that cannot be had is told and left out."""
     engines = {}
+    optional = _OPTIONAL[bundle.family]
     for component in COMPONENTS[bundle.family]:
-        if component in _OPTIONAL and component not in bundle.engines:
+        if component in optional and component not in bundle.engines:
             continue
         try:
             engine = choose_engine(bundle, component, backend, folder, resources.device, resources.note)
         except DeviceError as error:
-            if component not in _OPTIONAL:
+            if component not in optional:
                 raise
             resources.note(str(error))
             continue
@@ -135,8 +153,8 @@ def _check_limit(component: Component, engine: Engine, folder: Path, resources: 
 
 
 def _component(bundle: Bundle, engine: ComponentEngine) -> EngineComponent:
-    if engine.component is not Component.VAE_DECODER:
-        return _CLASSES[engine.component](engine)
+    if (known := _CLASSES[bundle.family].get(engine.component)) is not None:
+        return known(engine)
     settings = bundle.ltx
     timestep = version_named(bundle.model_version).decode_timestep if settings.timestep_conditioning else None
     return VaeDecoder(engine, settings.injected_noise, timestep)

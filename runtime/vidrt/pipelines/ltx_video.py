@@ -1,6 +1,7 @@
 """LTX-Video: from a request to videos."""
 
 import copy
+import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
@@ -9,20 +10,19 @@ from typing import Unpack
 from vidrt_engines.manifest import Bundle
 
 from vidrt.arrays import FloatArray
-from vidrt.closing import Closing
 from vidrt.components.base import EngineComponent
 from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
 from vidrt.components.vae_decoder import VaeDecoder
-from vidrt.devices import described
 from vidrt.errors import RequestError
 from vidrt.noise.choice import make_generator
 from vidrt.output.video import Video
 from vidrt.pipelines.axes import check_sizes
+from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decoding import decode_latents
 from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import LatentGrid, latent_grid, unpack
-from vidrt.pipelines.options import DenoisingStep, Options
+from vidrt.pipelines.options import DenoisingStep, Options, Step
 from vidrt.pipelines.prompts import Contexts, TextLength, encode_prompt, text_length
 from vidrt.pipelines.record import run_record
 from vidrt.pipelines.request import PromptEmbeddings, Request, Run, settle
@@ -32,48 +32,19 @@ from vidrt.sessions.resources import Resources
 from vidrt.tensor_files import fit_latents
 from vidrt.tokenizer import Tokenizer
 
+_READY_MADE = frozenset({"embeddings", "latents"})
+_OPTIONS = _READY_MADE | {field.name for field in dataclasses.fields(Request)}
 
-class LtxVideoPipeline(Closing):
-    """Plays an LTX-Video bundle; a context manager that releases every engine at its end."""
+
+class LtxVideoPipeline(Pipeline):
+    """Plays an LTX-Video bundle."""
 
     def __init__(
         self, bundle: Bundle, components: dict[str, EngineComponent], tokenizer: Tokenizer, progress: Progress,
         resources: Resources,
     ) -> None:  # fmt: skip
-        self.bundle, self.components = bundle, components
-        self._tokenizer, self._progress, self._resources = tokenizer, progress, resources
-
-    @property
-    def device(self) -> str:
-        """Where the engines run and what runs them, as in `cpu (onnxruntime)` or `cuda:0, NVIDIA L4 (tensorrt)`."""
-        backends = dict.fromkeys(str(component.engine.engine.backend) for component in self.components.values())
-        return f"{described(self._resources.device)} ({', '.join(backends)})"
-
-    def __call__(self, **options: Unpack[Options]) -> Video:
-        """Makes one video.
-
-        Args:
-            **options: `Request`'s fields, `embeddings` instead of prompts, `latents` instead of first noise.
-
-        Raises:
-            RequestError: the request cannot be right; raised before any weight is read.
-            EngineError: an engine cannot be opened, or failed.
-        """
-        if options.get("num_videos", 1) != 1:
-            raise RequestError("A call makes one video; for several use pipeline.videos(num_videos=…).")
-        return self.videos(**options)[0]
-
-    def videos(self, **options: Unpack[Options]) -> list[Video]:
-        """Makes `num_videos` videos of one prompt from one seed; arguments and errors as for a call."""
-        return self.decode(self.denoised(**options))
-
-    def denoised(self, **options: Unpack[Options]) -> DenoisingStep:
-        """Runs every step, showing progress, and returns the last."""
-        options["seed"] = (run := self.check(**options)).seed
-        with self._progress.task("denoising", total=run.kept_steps) as task:
-            for step in self.denoise(**options):  # noqa: B007 - the last one is wanted
-                task.advance()
-        return step
+        super().__init__(bundle, components, progress, resources)
+        self._tokenizer = tokenizer
 
     def denoise(self, **options: Unpack[Options]) -> Iterator[DenoisingStep]:
         """Denoises step by step: the caller owns progress, previews (`decode(step)`) and early stop.
@@ -92,10 +63,10 @@ class LtxVideoPipeline(Closing):
         Raises:
             RequestError: what cannot be right.
         """
-        given = {name: value for name, value in options.items() if name not in {"embeddings", "latents"}}
+        given = self._own(options, _OPTIONS)
         embeddings = options.get("embeddings")
         run = settle(
-            Request(**given),  # type: ignore[arg-type]
+            Request(**{name: value for name, value in given.items() if name not in _READY_MADE}),
             self.bundle.ltx,
             self.bundle.model_version,
             has_embeddings=embeddings is not None,
@@ -106,23 +77,16 @@ class LtxVideoPipeline(Closing):
         check_sizes(run, self.bundle.ltx, self.components, self._texts(run, embeddings))
         return run
 
-    def decode(self, step: DenoisingStep) -> list[Video]:
+    def decode(self, step: Step) -> list[Video]:
         """Decodes the latents of a step, the last or any before; the run's random streams stay as they are."""
+        assert isinstance(step, DenoisingStep)
         decoder = self.components["vae_decoder"]
         assert isinstance(decoder, VaeDecoder)
         self._progress.note("decoding")
         latents = unpack(step.latents, step.grid)
-        frames = decode_latents(
-            latents, decoder, self.bundle.ltx, step.run.conventions, copy.deepcopy(step.generators)
-        )
+        frames = decode_latents(latents, decoder, self.bundle.ltx, step.run.conventions, copy.deepcopy(step.generators))
         record = run_record(step.run, self.bundle, self.components)
         return [Video(frames=item, fps=step.run.fps, record={**record, "video": i}) for i, item in enumerate(frames)]
-
-    def close(self) -> None:
-        """Releases every engine."""
-        for component in self.components.values():
-            component.engine.close()
-        self._resources.close()
 
     def _given(self, latents: FloatArray | None, run: Run, grid: LatentGrid) -> FloatArray | None:
         if latents is None:

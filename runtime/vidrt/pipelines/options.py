@@ -2,7 +2,7 @@
 
 import functools
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -11,11 +11,18 @@ from vidrt.cuda.arrays import MixedArray
 from vidrt.noise.base import Generator
 from vidrt.pipelines.latents import LatentGrid
 from vidrt.pipelines.request import PromptEmbeddings, Run
+from vidrt.pipelines.svd_request import SvdRun
 from vidrt.sessions.base import check_outputs
+
+if TYPE_CHECKING:
+    from vidrt.images.read import ImageSource
 
 
 class Options(TypedDict, total=False):
-    """What a run can be asked for, as `Request` has it, and what may be given ready made."""
+    """What a run can be asked for, and what may be given ready made; each family knows some, and refuses the others.
+
+    `Request` says what LTX-Video's mean, `SvdRequest` what Stable Video Diffusion's do.
+    """
 
     prompt: str | None
     negative_prompt: str | None
@@ -32,33 +39,34 @@ class Options(TypedDict, total=False):
     compat: str
     embeddings: PromptEmbeddings | None
     latents: FloatArray | None
+    image: "ImageSource | None"
+    motion_bucket_id: int
+    noise_aug_strength: float
+    min_guidance_scale: float
+    max_guidance_scale: float
+    decode_chunk_size: int | None
+    resize_mode: str | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DenoisingStep:
+class Step:
     """Where a run stands after a step.
 
     Attributes:
         index: how many steps are done.
         total: how many there are.
         sigma: the noise level that is left.
-        state: the latents where the transformer left them; read `latents`.
-        run: what is being made.
-        grid: the latents' frames, rows and columns.
-        generators: the run's random streams as they stand; decoding draws from copies.
+        state: the latents where the denoiser left them; read `latents`.
     """
 
     index: int
     total: int
     sigma: float
     state: MixedArray
-    run: Run
-    grid: LatentGrid
-    generators: tuple[Generator, Generator]
 
     @functools.cached_property
     def latents(self) -> FloatArray:
-        """Tokens (B, S, C), normalised, brought to the host at the first look.
+        """The latents, brought to the host at the first look: LTX-Video's tokens (B, S, C), SVD's (B, F, C, h, w).
 
         Raises:
             EngineError: values that are no numbers, or were on a GPU and went with their pipeline.
@@ -68,3 +76,29 @@ class DenoisingStep:
         values: FloatArray = np.asarray(self.state)
         check_outputs({"velocity": values}, "transformer")
         return values
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DenoisingStep(Step):
+    """A step of LTX-Video; its latents are normalised tokens (B, S, C).
+
+    Attributes:
+        run: what is being made.
+        grid: the latents' frames, rows and columns.
+        generators: the run's random streams as they stand; decoding draws from copies.
+    """
+
+    run: Run
+    grid: LatentGrid
+    generators: tuple[Generator, Generator]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SvdStep(Step):
+    """A step of Stable Video Diffusion; its latents are (B, F, C, h, w).
+
+    Attributes:
+        run: what is being made.
+    """
+
+    run: SvdRun

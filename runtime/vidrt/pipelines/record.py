@@ -9,14 +9,15 @@ from vidrt_engines.manifest import Bundle
 
 from vidrt.components.base import EngineComponent
 from vidrt.pipelines.request import Run
+from vidrt.pipelines.svd_request import SvdRun
 
 
-def run_record(run: Run, bundle: Bundle, components: Mapping[str, EngineComponent]) -> dict[str, object]:
+def run_record(run: Run | SvdRun, bundle: Bundle, components: Mapping[str, EngineComponent]) -> dict[str, object]:
     """Describes a run in plain values, in the order in which a reader looks for them."""
     values = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
-    rules = values.pop("conventions")
+    rules = dataclasses.asdict(values.pop("conventions")) if "conventions" in values else {}
     engines = {name: {"device": str(c.engine.device), **c.engine.engine.key} for name, c in components.items()}
-    record = {**dataclasses.asdict(rules), **values, "engines": engines, "bundle_note": bundle.note}
+    record = {**rules, **values, "engines": engines, "bundle_note": bundle.note}
     return {"vidrt": version("vidrt"), "family": bundle.family, **_plain(record)}
 
 

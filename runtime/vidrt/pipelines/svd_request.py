@@ -71,6 +71,11 @@ class SvdRun:
     compat: Compat
 
     @property
+    def kept_steps(self) -> int:
+        """How many steps are made."""
+        return self.num_inference_steps
+
+    @property
     def clip_sees_whole(self) -> bool:
         """Whether CLIP sees the picture as it came, not as the video begins with it."""
         return self.compat is Compat.DIFFUSERS
