@@ -71,3 +71,9 @@ COMPONENTS: dict[Family, tuple[Component, ...]] = {
         Component.VAE_DECODER,
     ),
 }
+
+# What a run can do without: a bundle may lack them. Only image- and video-to-video need LTX-Video's encoder.
+OPTIONAL: dict[Family, frozenset[Component]] = {
+    Family.LTX_VIDEO: frozenset({Component.VAE_ENCODER}),
+    Family.SVD: frozenset(),
+}

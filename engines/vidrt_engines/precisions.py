@@ -13,10 +13,12 @@ class Islands:
         wide: patterns, as in a shell, of names of modules whose weights and maths are fp32.
         streams: patterns of names of modules where residual streams begin: what they put out is widened, and every sum
             from there on is fp32. Products stay in half precision.
+        ranged: patterns of names of modules that take in more than fp16 holds: in an fp16 engine they are bf16.
     """
 
     wide: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
+    ranged: tuple[str, ...] = ()
 
 
 ISLANDS: dict[Family, dict[Component, Islands]] = {
@@ -25,6 +27,7 @@ ISLANDS: dict[Family, dict[Component, Islands]] = {
         Component.TRANSFORMER: Islands(
             wide=("time_embed", "*.attn1.norm_[qk]"),  # normed queries and keys go on to their rotation in fp32
             streams=("proj_in",),
+            ranged=("*.attn2.to_q",),  # the one product that takes the residual stream without a norm before it
         ),
         Component.VAE_ENCODER: Islands(streams=("conv_in", "down_blocks.*.downsamplers.*", "down_blocks.*.conv_out")),
         Component.VAE_DECODER: Islands(

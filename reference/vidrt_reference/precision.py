@@ -27,7 +27,12 @@ def narrowed(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def to_precision(
-    module: nn.Module, dtype: torch.dtype, *, wide: Sequence[str] = (), streams: Sequence[str] = ()
+    module: nn.Module,
+    dtype: torch.dtype,
+    *,
+    wide: Sequence[str] = (),
+    streams: Sequence[str] = (),
+    ranged: Sequence[str] = (),
 ) -> nn.Module:
     """Change a module's parameters, on the meta device or not, to compute in `dtype` with islands in fp32.
 
@@ -39,12 +44,15 @@ def to_precision(
         dtype: of all parameters that are not named.
         wide: patterns, as in a shell, of names of modules whose parameters are fp32.
         streams: patterns of names of modules whose output is widened to fp32: where residual streams begin.
+        ranged: patterns of names of modules that are bf16 where `dtype` is fp16, whose range is too small for them.
 
     Returns:
         The module.
     """
     for name, part in module.named_modules():
         part_dtype = torch.float32 if _is_within(name, wide) else dtype
+        if dtype is torch.float16 and _is_within(name, ranged):
+            part_dtype = torch.bfloat16
         for leaf, value in part._parameters.items():  # noqa: SLF001 - `Module.to` cannot swap fake parameters
             if value is not None and value.is_floating_point():
                 part._parameters[leaf] = nn.Parameter(value.to(part_dtype), requires_grad=False)  # noqa: SLF001

@@ -50,7 +50,8 @@ Runner = Callable[[Mapping[str, Tensor], Shape], Tensor]
 def prepared(part: Part, precision: Precision) -> "partial[nn.Module]":
     """What changes a module to a precision: its islands stay in fp32, and so does what it puts out."""
     islands = ISLANDS[part.family][part.component]
-    return partial(to_precision, dtype=DTYPES[precision], wide=islands.wide, streams=(*islands.streams, ""))
+    streams = (*islands.streams, "")
+    return partial(to_precision, dtype=DTYPES[precision], wide=islands.wide, streams=streams, ranged=islands.ranged)
 
 
 def check_precision(

@@ -60,10 +60,10 @@ def _precision_problems(heavy: list[Any], expected: Expected, trt: Any) -> list[
     """Products that are computed wider than the recipe says: each costs several times what it should."""
     wanted = {Precision.FP32: trt.float32, Precision.FP16: trt.float16, Precision.BF16: trt.bfloat16}
     others = [layer for layer in heavy if layer.get_input(0).dtype != wanted[expected.precision]]
-    if len(others) == (expected.wide if expected.precision is not Precision.FP32 else 0):
+    if len(others) == expected.others:
         return []
     told = f"{len(others)} products and convolutions are not in {expected.precision}, where the recipe has"
-    return [f"{told} {expected.wide}: {_some(others)}"]
+    return [f"{told} {expected.others}: {_some(others)}"]
 
 
 def _cast_problems(casts: list[Any], readers: Counter[str], trt: Any) -> list[str]:

@@ -24,13 +24,13 @@ class Expected:
         precision: in which products, convolutions and attentions are computed.
         attentions: how many there are, each as one layer.
         fused: for how many of them TensorRT has a kernel; the others it takes apart.
-        wide: how many products and convolutions are in fp32 by the recipe.
+        others: how many products and convolutions are in another type by the recipe.
     """
 
     precision: Precision
     attentions: int
     fused: int
-    wide: int
+    others: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from vidrt_engines.names import Precision
 
-from vidrt_export.checks.precision import prepared
+from vidrt_export.checks.precision import DTYPES, prepared
 from vidrt_export.part import Part
 from vidrt_export.tensorrt.job import Expected
 from vidrt_export.tracing.lowering import DECOMPOSABLE
@@ -14,11 +14,11 @@ _PRODUCTS = (nn.Linear, nn.Conv2d, nn.Conv3d)
 
 
 def expected_of(part: Part, precision: Precision, model: ir.Model) -> Expected:
-    """Counts a graph's attentions, and the layers that its recipe computes in fp32."""
+    """Counts a graph's attentions, and the layers that its recipe computes in another type."""
     with torch.device("meta"):
         module = prepared(part, precision)(part.make())
     products = [layer for layer in module.modules() if isinstance(layer, _PRODUCTS)]
-    wide = [layer for layer in products if layer.weight.dtype is torch.float32]
+    others = [layer for layer in products if layer.weight.dtype is not DTYPES[precision]]
     attentions = [node for node in model.graph.all_nodes() if node.op_type == "Attention"]
     fused = [node for node in attentions if DECOMPOSABLE not in node.attributes]
-    return Expected(precision=precision, attentions=len(attentions), fused=len(fused), wide=len(wide))
+    return Expected(precision=precision, attentions=len(attentions), fused=len(fused), others=len(others))

@@ -63,9 +63,9 @@ def test_t5_that_overflows_is_refused_in_fp16(check, checkpoints, tmp_path):
 
 def test_an_overflow_that_attention_hides_is_found(check, checkpoints, tmp_path):
     """Queries beyond fp16 become NaN, of which PyTorch's attention makes zeros: the layer is named all the same."""
-    queries = {"blocks.1.attn2.to_q.weight": 2.0**15, "blocks.1.attn2.to_q.bias": 2.0**15}
+    queries = {"blocks.1.attn1.to_q.weight": 2.0**15, "blocks.1.attn1.to_q.bias": 2.0**15}
     loud = edited_copy(checkpoints("0.9.5"), tmp_path / "loud", "transformer", scaled(queries))
-    told = r"^The transformer in fp16 overflows at the \w+, in transformer_blocks\.1\.attn2\.to_q: build it with"
+    told = r"^The transformer in fp16 overflows at the \w+, in transformer_blocks\.1\.attn1\.to_q: build it with"
     with pytest.raises(CheckpointError, match=told):
         check(loud, "transformer", Precision.FP16)
     assert check(loud, "transformer", Precision.BF16).count("from fp32 at") == 3

@@ -102,16 +102,21 @@ def test_the_transformers_stream_is_wide(checkpoints, precision):
     seen = []
     for block in module.transformer_blocks:
         block.register_forward_hook(lambda _, __, output: seen.append(output.dtype))
-        assert {layer.weight.dtype for layer in block.modules() if isinstance(layer, torch.nn.Linear)} == {
-            DTYPES[precision]
-        }
+        layers = {name: part.weight.dtype for name, part in block.named_modules() if isinstance(part, torch.nn.Linear)}
+        assert layers.pop("attn2.to_q") is torch.bfloat16  # it takes the stream as it is
+        assert set(layers.values()) == {DTYPES[precision]}
     module(*transformer_inputs(32))
     assert seen == [torch.float32] * 2
 
 
-def test_a_stream_beyond_fp16_is_held(checkpoints, tmp_path):
-    """A residual stream that passes 65504 between products that do not is right in fp16, and lost without fp32."""
-    loud = edited_copy(checkpoints("0.9.5"), tmp_path / "loud", "transformer", scaled(LOUD))
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_stream_beyond_fp16_is_held(block, checkpoints, tmp_path):
+    """A residual stream that passes 65504 between products that do not is right in fp16, and lost without fp32.
+
+    Behind the first block the second's attention to the text takes it in, without a norm.
+    """
+    changes = {name.replace("blocks.1", f"blocks.{block}"): factor for name, factor in LOUD.items()}
+    loud = edited_copy(checkpoints("0.9.5"), tmp_path / "loud", "transformer", scaled(changes))
     exact = module_of(loud, Component.TRANSFORMER)
     peaks = []
     exact.transformer_blocks[-1].register_forward_hook(lambda _, __, output: peaks.append(float(output.abs().max())))

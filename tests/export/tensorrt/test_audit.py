@@ -42,8 +42,8 @@ def net():
     def cast(x, precision, name="cast"):
         return named(network.add_cast(x, TYPES[precision]), name)
 
-    def audited(precision="fp16", attentions=0, wide=0):
-        expected = Expected(precision=Precision(precision), attentions=attentions, fused=attentions, wide=wide)
+    def audited(precision="fp16", attentions=0, others=0):
+        expected = Expected(precision=Precision(precision), attentions=attentions, fused=attentions, others=others)
         return audit(network, trt, expected)
 
     return SimpleNamespace(
@@ -59,7 +59,7 @@ def test_a_network_that_is_the_recipe_passes(net, precision):
     net.attention(x)
     net.product(x)
     net.cast(net.product(net.cast(x, "fp32")), precision)
-    found = net.audited(precision, attentions=1, wide=1)
+    found = net.audited(precision, attentions=1, others=1)
     assert found.problems == ()
     assert (found.attentions, found.heavy, found.casts) == (1, 3, 2)
 
@@ -85,15 +85,15 @@ def test_a_wide_layer_too_many_is_named(net, kind):
     net.product(half, "good")
     getattr(net, kind)(full, "island")
     getattr(net, kind)(full, "slow")
-    (told,) = net.audited(wide=1).problems
+    (told,) = net.audited(others=1).problems
     assert told == "2 products and convolutions are not in fp16, where the recipe has 1: island, slow"
-    assert net.audited(wide=2).problems == ()
+    assert net.audited(others=2).problems == ()
 
 
 def test_a_missing_island_is_told(net):
     """An island that is in half precision loses what it is there for."""
     net.product(net.tensor("fp16"))
-    (told,) = net.audited(wide=1).problems
+    (told,) = net.audited(others=1).problems
     assert told.startswith("0 products and convolutions are not in fp16, where the recipe has 1")
 
 
@@ -117,7 +117,7 @@ def test_only_some_are_named(net):
 def test_everything_in_fp32_is_right_in_fp32(net):
     """An engine in fp32 has no islands to count."""
     net.product(net.tensor("fp32"))
-    assert net.audited("fp32", wide=9).problems == ()
+    assert net.audited("fp32").problems == ()
 
 
 def test_a_cast_that_is_undone_is_named(net):
@@ -134,7 +134,7 @@ def test_casts_of_something_between_are_right(net):
     x = net.tensor("fp16")
     net.cast(net.product(net.cast(x, "fp32")), "fp16")
     net.cast(net.cast(net.tensor("fp16"), "fp32"), "bf16")
-    assert net.audited(wide=1).problems == ()
+    assert net.audited(others=1).problems == ()
 
 
 def test_several_problems_are_all_told(net):

@@ -78,7 +78,7 @@ def test_a_graph_that_is_none_is_refused_by_the_parser(tmp_path):
     job = Job(
         backend=Backend.TENSORRT_RTX, graph=str(tmp_path / "model.onnx"), initializers={}, profiles=(),
         plan=str(tmp_path / "model.plan"),
-        expected=Expected(precision=Precision.FP16, attentions=0, fused=0, wide=0),
+        expected=Expected(precision=Precision.FP16, attentions=0, fused=0, others=0),
     )  # fmt: skip
     with pytest.raises(CheckpointError, match=r"^TensorRT cannot build the part: the parser refused the graph: .*\.$"):
         compile_plan(job, tmp_path, "part", lambda _: None)
