@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from vidrt_reference.precision import narrowed, widened
 
@@ -23,24 +25,34 @@ def rms_normalised(x: Tensor, *, dim: int, eps: float) -> Tensor:
     return wide * torch.rsqrt((wide * wide).mean(dim, keepdim=True) + eps)
 
 
-def sinusoid(timestep: Tensor) -> Tensor:
+@cache
+def frequencies(width: int) -> tuple[float, ...]:
+    """Space frequencies geometrically, from 1 to 1 / 10000, over half the width of a sinusoid.
+
+    They are numbers and no tensor, made when a module is: where it is traced, tensors have no values.
+    """
+    half = width // 2
+    with unset_fake_temporarily():
+        exponents = -math.log(_MAX_PERIOD) * torch.arange(half, dtype=torch.float32, device="cpu") / half
+        return tuple(exponents.exp().tolist())
+
+
+_FREQUENCIES = frequencies(SINUSOID_WIDTH)
+
+
+def sinusoid(timestep: Tensor, spaced: tuple[float, ...] = _FREQUENCIES) -> Tensor:
     """Embed timesteps as cosines, then sines, of geometrically spaced frequencies: (...) -> (..., 256), in fp32.
 
     The frequencies enter a traced graph as a constant: another library's `exp` may differ in the last bit, and a
     thousandfold timestep makes that an error of 1e-4 in the angle.
+
+    Args:
+        timestep: of any shape.
+        spaced: the frequencies, half as many as the embedding is wide.
     """
-    frequencies = torch.tensor(_FREQUENCIES, dtype=torch.float32, device=timestep.device)
-    angles = widened(timestep).unsqueeze(-1) * frequencies
+    constant = torch.tensor(spaced, dtype=torch.float32, device=timestep.device)
+    angles = widened(timestep).unsqueeze(-1) * constant
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
-
-
-def _frequencies() -> tuple[float, ...]:
-    half = SINUSOID_WIDTH // 2
-    exponents = -math.log(_MAX_PERIOD) * torch.arange(half, dtype=torch.float32, device="cpu") / half
-    return tuple(exponents.exp().tolist())
-
-
-_FREQUENCIES = _frequencies()
 
 
 class Linear(nn.Linear):

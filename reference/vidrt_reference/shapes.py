@@ -24,6 +24,12 @@ def merge_axes(x: Tensor, first: int, count: int) -> Tensor:
     return merged
 
 
+def split_like(x: Tensor, axis: int, like: Tensor, first: int, count: int) -> Tensor:
+    """Split one axis, which counts from the front, into the sizes of `count` axes of another tensor from `first` on."""
+    split: Tensor = _split_like(x, axis, like, first, count)
+    return split
+
+
 def positions(x: Tensor, axis: int) -> Tensor:
     """Count an axis, which counts from the front: 0, 1, … (size,) of int64."""
     counted: Tensor = _positions(x, axis)
@@ -38,6 +44,11 @@ def _split_axis(x: Tensor, axis: int, sizes: list[int]) -> Tensor:
 @torch.library.custom_op("vidrt::merge_axes", mutates_args=())
 def _merge_axes(x: Tensor, first: int, count: int) -> Tensor:
     return x.flatten(first, first + count - 1).clone()
+
+
+@torch.library.custom_op("vidrt::split_like", mutates_args=())
+def _split_like(x: Tensor, axis: int, like: Tensor, first: int, count: int) -> Tensor:
+    return torch.unflatten(x, axis, like.shape[first : first + count]).clone()
 
 
 @torch.library.custom_op("vidrt::positions", mutates_args=())
@@ -55,6 +66,11 @@ def _(x: Tensor, first: int, count: int) -> Tensor:
     return x.flatten(first, first + count - 1).clone()
 
 
+@_split_like.register_fake
+def _(x: Tensor, axis: int, like: Tensor, first: int, count: int) -> Tensor:
+    return torch.unflatten(x, axis, like.shape[first : first + count]).clone()
+
+
 @_positions.register_fake
 def _(x: Tensor, axis: int) -> Tensor:
     return torch.empty(x.shape[axis], dtype=torch.int64, device=x.device)
@@ -68,5 +84,5 @@ def _restore_shape(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return grad.reshape(ctx.shape), *[None] * ctx.others
 
 
-for _operator in (_split_axis, _merge_axes):
+for _operator in (_split_axis, _merge_axes, _split_like):
     _operator.register_autograd(_restore_shape, setup_context=_keep_shape)

@@ -58,6 +58,13 @@ class Config:
             raise self._error(key, "a list of true and false", values)
         return tuple(bool(value) for value in values)
 
+    def word(self, key: str, default: str, *, allowed: Collection[str]) -> str:
+        """Return one of `allowed`."""
+        value = self.values.get(key, default)
+        if not isinstance(value, str) or value not in allowed:
+            raise self._error(key, _alternatives(allowed), value)
+        return str(value)
+
     def words(self, key: str, default: Sequence[str], *, allowed: Collection[str]) -> tuple[str, ...]:
         """Return a list of words, each one of `allowed`."""
         wanted = f"a list of {_alternatives(allowed)}"
