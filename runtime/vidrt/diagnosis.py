@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import Bundle, Engine, bundle_path, read_manifest
-from vidrt_engines.names import COMPONENTS, Backend, Component
+from vidrt_engines.names import COMPONENTS, OPTIONAL, Backend, Component, Family
 from vidrt_engines.places import DEMO_PREFIX, demo_names, find_bundle
 from vidrt_engines.versions import VERSIONS
 
@@ -25,8 +25,6 @@ _PREFERENCE = (
     (Backend.ONNXRUNTIME, GPU),
     (Backend.ONNXRUNTIME, CPU),
 )
-# Only image- and video-to-video need it.
-_OPTIONAL = frozenset({Component.VAE_ENCODER})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +97,8 @@ def cause(report: BundleReport) -> str | None:
     """A clause that says what keeps a bundle from being played here, or None."""
     if report.devices:
         return None
-    stuck = (engine for engine in report.engines if not engine.devices and engine.component not in _OPTIONAL)
+    optional = OPTIONAL[report.bundle.family]
+    stuck = (engine for engine in report.engines if not engine.devices and engine.component not in optional)
     clauses = (f"the {engine.component} for {engine.engine.backend}: {_clause(engine.validity)}" for engine in stuck)
     return next(iter((*report.problems, *clauses)), "no device can play all of its engines")
 
@@ -111,20 +110,28 @@ def _folder(name: str) -> Path:
 
 
 def _problems(bundle: Bundle, folder: Path) -> list[str]:
-    found = [] if bundle.model_version in VERSIONS else [f"LTX-Video {bundle.model_version} is not known to this vidrt"]
-    missing = [name for name in COMPONENTS[bundle.family] if name not in bundle.engines and name not in _OPTIONAL]
-    found += [f"it has no {name} yet; run build-engines with --out {folder} to finish it" for name in missing]
+    needed = [name for name in COMPONENTS[bundle.family] if name not in OPTIONAL[bundle.family]]
+    missing = [name for name in needed if name not in bundle.engines]
+    found = [f"it has no {name} yet; run build-engines with --out {folder} to finish it" for name in missing]
+    if bundle.family is not Family.LTX_VIDEO:  # only LTX-Video has versions and a tokenizer
+        return found
+    if bundle.model_version not in VERSIONS:
+        found.insert(0, f"LTX-Video {bundle.model_version} is not known to this vidrt")
+    return [*found, *_tokenizer_problems(bundle, folder)]
+
+
+def _tokenizer_problems(bundle: Bundle, folder: Path) -> list[str]:
     if bundle.tokenizer is None:
-        return [*found, "it has no tokenizer; build it again with build-engines"]
+        return ["it has no tokenizer; build it again with build-engines"]
     path = bundle_path(folder, bundle.tokenizer.path)
     if not path.is_file() or path.stat().st_size != bundle.tokenizer.bytes:
-        found.append(f"its {bundle.tokenizer.path} is missing or damaged; build it again with build-engines")
-    return found
+        return [f"its {bundle.tokenizer.path} is missing or damaged; build it again with build-engines"]
+    return []
 
 
 def _plays(bundle: Bundle, engines: tuple[EngineReport, ...], device: Device) -> bool:
     playable = {engine.component for engine in engines if device in engine.devices}
-    return set(COMPONENTS[bundle.family]) - _OPTIONAL <= playable
+    return set(COMPONENTS[bundle.family]) - OPTIONAL[bundle.family] <= playable
 
 
 def _engine(component: Component, engine: Engine, folder: Path, verifying: Progress | None) -> EngineReport:

@@ -39,7 +39,7 @@ def bundle_lines(report: BundleReport) -> list[str]:
     lines = [
         "",
         f"Bundle {report.folder}",
-        f"  LTX-Video {bundle.model_version}, {bundle.settings.pipeline_class}, {sizes}",
+        f"  {bundle.family.spoken} {bundle.model_version}, {bundle.settings.pipeline_class}, {sizes}",
     ]
     lines += [f"  {bundle.note}"] if bundle.note else []
     heads = _table([_engine_row(engine) for engine in report.engines], indent=2)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import Bundle, Engine, bundle_path, read_bundle
-from vidrt_engines.names import COMPONENTS, Backend, Component, Family
+from vidrt_engines.names import COMPONENTS, OPTIONAL, Backend, Component, Family
 from vidrt_engines.places import DEMO_PREFIX, demo_names, find_bundle
 from vidrt_engines.versions import VERSIONS, version_named
 
@@ -29,8 +29,6 @@ from vidrt.sizes import parse_size
 from vidrt.tokenizer import Tokenizer
 from vidrt.validity import rebuild
 
-# What a run can do without: a bundle may lack them.
-_OPTIONAL = {Family.LTX_VIDEO: frozenset({Component.VAE_ENCODER}), Family.SVD: frozenset[Component]()}
 _CLASSES: dict[Family, dict[Component, type[EngineComponent]]] = {
     Family.LTX_VIDEO: {
         Component.TEXT_ENCODER: TextEncoder,
@@ -120,7 +118,7 @@ def _folder(bundle: str | Path) -> Path:
 def _engines(bundle: Bundle, folder: Path, backend: str, resources: Resources) -> dict[Component, Engine]:
     """The engine of each component; an optional one that cannot be had is told and left out."""
     engines = {}
-    optional = _OPTIONAL[bundle.family]
+    optional = OPTIONAL[bundle.family]
     for component in COMPONENTS[bundle.family]:
         if component in optional and component not in bundle.engines:
             continue
