@@ -45,3 +45,33 @@ def bundles(checkpoints, traces, tmp_path_factory):
         return folder
 
     return bundle
+
+
+@pytest.fixture(scope="session")
+def svd_checkpoint(tmp_path_factory):
+    """The folder of a tiny Stable Video Diffusion, not to be changed."""
+    import tiny_svd
+
+    return tiny_svd.save(tmp_path_factory.mktemp("svd") / "tiny-svd")
+
+
+@pytest.fixture(scope="session")
+def svd_bundle(svd_checkpoint, traces, tmp_path_factory):
+    """The folder of its fp32 bundle, not to be changed."""
+    folder = tmp_path_factory.mktemp("svd-bundle") / "tiny"
+    with pytest.MonkeyPatch.context() as patch:
+        patch_tracing(patch, traces)
+        tiny_bundles.build(svd_checkpoint, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """A picture that has edges, colours and another shape than any video here: RGB, 120 pixels high and 200 wide."""
+    import numpy as np
+    from PIL import Image
+
+    rows, columns = np.mgrid[:120, :200]
+    waves = [np.sin(rows / (5 + 3 * channel)) * np.cos(columns / (9 - 2 * channel)) for channel in range(3)]
+    values = 127 + 90 * np.stack(waves, axis=-1) + 40 * (columns > rows)[..., None] - 20
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
