@@ -21,6 +21,7 @@ from vidrt_engines.tensors import TensorSpec
 
 from vidrt_export.part import as_arguments
 from vidrt_export.tracing.lowering import lower_attention
+from vidrt_export.tracing.norms import norm_translations
 from vidrt_export.tracing.shapes import shape_translations
 
 OPSET = 23
@@ -45,7 +46,7 @@ def trace(
         make: builds the module; called where tensors have shapes and no memory.
         signature: names, types and axes of what goes in and out; `noise_0` … are given to the module as one tuple.
         sizes: for each named axis a size above 1 to trace with; the result does not depend on it.
-        backend: decides how attention is written.
+        backend: decides how attention and group norms are written.
         prepare: changes the module before it is traced, for instance to a lower precision.
 
     Returns:
@@ -56,7 +57,7 @@ def trace(
         inputs = as_arguments({spec.name: _example(spec, sizes) for spec in signature.inputs})
     lower_attention(module, backend)
     with _quiet(), torch.no_grad():
-        model = _exported(module, inputs)
+        model = _exported(module, inputs, backend)
         _forget_weights(model.graph, module.state_dict().keys())
         _make_dynamic(model.graph, signature)
         optimizer.optimize_ir(model)
@@ -69,7 +70,7 @@ def _as_it_is(module: nn.Module) -> nn.Module:
     return module
 
 
-def _exported(module: nn.Module, inputs: Mapping[str, Any]) -> ir.Model:
+def _exported(module: nn.Module, inputs: Mapping[str, Any], backend: Backend) -> ir.Model:
     program = torch.onnx.export(
         module,
         (),
@@ -78,7 +79,7 @@ def _exported(module: nn.Module, inputs: Mapping[str, Any]) -> ir.Model:
         opset_version=OPSET,
         optimize=False,
         verbose=False,
-        custom_translation_table=shape_translations(),
+        custom_translation_table={**shape_translations(), **norm_translations(backend)},
     )
     assert program is not None
     return program.model
