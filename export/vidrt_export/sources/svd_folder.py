@@ -158,11 +158,17 @@ def _normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
         if not isinstance(numbers, list) or len(numbers) != 3 or not all(isinstance(n, (int, float)) for n in numbers):  # noqa: PLR2004 - red, green, blue
             raise CheckpointError(f"{path} should have three numbers as {key}, not {numbers!r}.")
         found.append(tuple(float(number) for number in numbers))
-    return found[0], found[1]
+    mean, std = found
+    if min(std) <= 0:
+        raise CheckpointError(f"{path} should have an image_std above 0 for each channel, not {list(std)}.")
+    return mean, std
 
 
 def _scheduler(path: Path) -> KarrasSettings:
     config = Config(what="scheduler", values=read_json_object(path))
     for key, wanted in _SCHEDULER.items():
         config.require(key, wanted, default=None)
-    return KarrasSettings(sigma_min=config.number("sigma_min", 0.0), sigma_max=config.number("sigma_max", 0.0))
+    low, high = config.number("sigma_min", 0.0), config.number("sigma_max", 0.0)
+    if not 0 < low < high:
+        raise CheckpointError(f"{path} should have 0 < sigma_min < sigma_max, not {low:g} and {high:g}.")
+    return KarrasSettings(sigma_min=low, sigma_max=high)
