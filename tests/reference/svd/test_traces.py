@@ -5,6 +5,7 @@ import svd_graphs
 import tiny_svd
 import torch
 from closeness import relative_l2
+from vidrt_export.tracing.trace import trace
 from vidrt_reference.svd.image_encoder import ImageEncoder, ImageEncoderParams
 from vidrt_reference.svd.unet import UNet
 from vidrt_reference.svd.unet_params import UNetParams
@@ -42,7 +43,7 @@ def module(component, **changes):
 
 
 def graph_of(component, made, sizes):
-    traced = svd_graphs.trace(svd_graphs.maker(made), SIGNATURES[component], sizes)
+    traced = trace(svd_graphs.maker(made), SIGNATURES[component], sizes)
     return svd_graphs.with_weights(traced, made.state_dict())
 
 
