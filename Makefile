@@ -8,9 +8,9 @@ SLIM := .venv-slim
 demo: $(SLIM)/installed
 	$(SLIM)/bin/vidrt generate --gif --mp4 --output-dir output
 
-# The development environment, the linters and every test but the slow ones.
+# The development environment, the linters and every test but the slow ones; tiny models are faster on one thread.
 test: $(DEV)/installed lint
-	$(DEV)/bin/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(DEV)/bin/pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: $(DEV)/installed
 	$(DEV)/bin/pytest -m slow

@@ -13,7 +13,7 @@ import onnx_ir as ir
 import torch
 from vidrt_engines.components import Signature
 from vidrt_engines.cuda_driver import gpus
-from vidrt_engines.jsonable import encode
+from vidrt_engines.jsonable import decode, encode
 from vidrt_engines.names import Backend
 from vidrt_engines.places import kernel_caches
 from vidrt_engines.platforms import platform_name
@@ -29,7 +29,7 @@ from vidrt_export.checks.shapes import Shape as CheckedShape
 from vidrt_export.console import Console
 from vidrt_export.tensorrt import flavour
 from vidrt_export.tensorrt.compiler import compile_plan, run_process
-from vidrt_export.tensorrt.job import Expected, Initializer, Job, Replay, Report, Shape
+from vidrt_export.tensorrt.job import Expected, Initializer, Inspection, Job, Replay, Report, Shape
 from vidrt_export.tensorrt.recipe import expected_of
 from vidrt_export.tensorrt.weights import WEIGHTS, lay_weights
 from vidrt_export.tracing.trace import trace
@@ -101,7 +101,7 @@ def write(step: Step, folder: Path, console: Console) -> Built:
     _compile(step, folder, expected, initializers, console)
     if has_gpu:
         check_precision(
-            part, step.precision, step.profiles, step.options.limits, console, partial(_played, step, folder)
+            part, step.precision, step.profiles, step.options.limits, console, partial(_played, step, folder, console)
         )
     return Built(files=_kept(step, folder), weights=stored_hash, key={"graph": graph_hash})
 
@@ -153,7 +153,9 @@ def _timing_cache(backend: Backend) -> str | None:
     return str(kernel_caches() / f"{backend}-{key}.timing")
 
 
-def _played(step: Step, folder: Path, inputs: Mapping[str, torch.Tensor], shape: CheckedShape) -> torch.Tensor:
+def _played(
+    step: Step, folder: Path, console: Console, inputs: Mapping[str, torch.Tensor], shape: CheckedShape
+) -> torch.Tensor:
     """What the compiled engine itself gives, on the GPU."""
     arrays: dict[str, Any] = {name: value.numpy() for name, value in inputs.items()}
     np.savez(folder / "inputs.npz", **arrays)
@@ -165,7 +167,9 @@ def _played(step: Step, folder: Path, inputs: Mapping[str, torch.Tensor], shape:
         outputs=str(folder / "outputs.npz"),
         graph=str(folder / GRAPH) if step.options.strip_weights else None,
     )
-    run_process("replay", encode(job), folder, step.part.component.spoken)
+    report = run_process("replay", encode(job), folder, step.part.component.spoken)
+    inspection = decode(Inspection, report, "report")
+    console.note(f"  the engine has {inspection.layers} layers, {inspection.attentions} of them fused attention")
     with np.load(job.outputs) as outputs:
         return torch.from_numpy(outputs[step.part.signature.outputs[0].name])
 

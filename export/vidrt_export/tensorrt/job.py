@@ -78,6 +78,14 @@ class Replay:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What an engine's inspector says: its layers, and how many of them are fused attention."""
+
+    layers: int
+    attentions: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Audit:
     """What was counted in a parsed network, and what is wrong with it.
 
