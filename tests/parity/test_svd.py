@@ -17,17 +17,14 @@ CASES = {
     "a wide video": {"width": 96, "num_inference_steps": 3},
     "sides that are odd in latents": {"height": 72, "width": 88},
     "no guidance": {"max_guidance_scale": 1.0},
-    "strong guidance": {"min_guidance_scale": 2.0, "max_guidance_scale": 6.0},
     "guidance that falls": {"min_guidance_scale": 3.0, "max_guidance_scale": 1.5},
-    "no augmentation": {"noise_aug_strength": 0.0},
+    "no augmentation": {"noise_aug_strength": 0.0, "num_inference_steps": 1},
     "strong augmentation": {"noise_aug_strength": 0.7},
     "neither guidance nor augmentation": {"max_guidance_scale": 1.0, "noise_aug_strength": 0.0},
     "much motion, at another rate": {"motion_bucket_id": 255, "fps": 24},
     "chunks": {"num_frames": 14, "decode_chunk_size": 4},
-    "frame by frame": {"decode_chunk_size": 1},
     "two videos": {"num_videos": 2},
     "chunks across two videos": {"num_videos": 2, "decode_chunk_size": 2},
-    "a single step": {"num_inference_steps": 1},
 }
 
 
@@ -55,6 +52,12 @@ def pipeline(svd_bundle):
     """The runtime's pipeline on the same weights."""
     with load_pipeline(svd_bundle, device="cpu", keep_loaded=True) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def plain(pipeline, photo):
+    """The frames of the request that changes nothing."""
+    return run(pipeline, photo, **SMALL)[1]
 
 
 def run(pipeline, image, **options):
@@ -102,11 +105,11 @@ def test_official_frames_are_diffusers_of_the_fitted_picture(pipeline, oracle, p
     assert difference(got, to_bytes(oracle(Image.fromarray(fitted), output_type="np", **options))) <= 1
 
 
-def test_each_convention_and_mode_is_another_video(pipeline, photo):
+def test_each_convention_and_mode_is_another_video(pipeline, photo, plain):
     """Crop is the official default and stretch diffusers'; what CLIP sees and how the picture fits both count."""
     official = {mode: run(pipeline, photo, resize_mode=mode, **SMALL)[1] for mode in ResizeMode}
     diffusers = {mode: run(pipeline, photo, compat="diffusers", resize_mode=mode, **SMALL)[1] for mode in ResizeMode}
-    assert np.array_equal(run(pipeline, photo, **SMALL)[1], official[ResizeMode.CROP])
+    assert np.array_equal(plain, official[ResizeMode.CROP])
     assert np.array_equal(run(pipeline, photo, compat="diffusers", **SMALL)[1], diffusers[ResizeMode.STRETCH])
     videos = [*official.values(), *diffusers.values()]
     assert all(difference(one, other) > 1 for i, one in enumerate(videos) for other in videos[:i])
@@ -120,12 +123,11 @@ def test_each_convention_and_mode_is_another_video(pipeline, photo):
     ],
     ids=str,
 )  # fmt: skip
-def test_every_option_counts(pipeline, photo, change):
+def test_every_option_counts(pipeline, photo, plain, change):
     """Agreement is no accident: each option changes the frames by more than the bar."""
-    assert difference(run(pipeline, photo, **SMALL)[1], run(pipeline, photo, **{**SMALL, **change})[1]) > 1
+    assert difference(plain, run(pipeline, photo, **{**SMALL, **change})[1]) > 1
 
 
-def test_the_picture_counts(pipeline, photo):
+def test_the_picture_counts(pipeline, photo, plain):
     """Another picture is another video."""
-    one, other = (run(pipeline, image, **SMALL)[1] for image in (photo, photo.rotate(180)))
-    assert difference(one, other) > 50
+    assert difference(plain, run(pipeline, photo.rotate(180), **SMALL)[1]) > 50
