@@ -6,7 +6,6 @@ has one flavour. It tells its progress, and at the end its report or what went w
 
 import mmap
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import numpy as np
 from vidrt_engines.jsonable import decode, encode, read_json
 from vidrt_engines.names import Backend
 
+from vidrt_export.checks.memory import own_peak_bytes
 from vidrt_export.tensorrt import flavour
 from vidrt_export.tensorrt.audit import audit
 from vidrt_export.tensorrt.channel import open_channel, tell
@@ -149,8 +149,7 @@ def _keep(path: Path, content: memoryview) -> None:
 
 
 def _report(trt: Any, found: Audit, seconds: float) -> Report:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Report(version=trt.__version__, audit=found, peak_bytes=peak, seconds=seconds)
+    return Report(version=trt.__version__, audit=found, peak_bytes=own_peak_bytes(), seconds=seconds)
 
 
 if __name__ == "__main__":

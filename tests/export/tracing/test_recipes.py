@@ -1,5 +1,7 @@
 """Graphs as TensorRT gets them, in onnxruntime, against the reference in fp32."""
 
+from functools import partial
+
 import onnx_ir as ir
 import pytest
 import tiny_bundles
@@ -20,6 +22,12 @@ from vidrt_reference.checkpoint.load import load
 PRECISIONS = [Precision.FP32, Precision.FP16]
 
 
+def recipe(part, precision):
+    """What prepares a module, but for what an fp16 engine computes in bf16: here it is fp16 too."""
+    prepare = prepared(part, precision)
+    return partial(prepare.func, **{**prepare.keywords, "ranged": ()})
+
+
 @pytest.fixture(scope="module")
 def graphs(fused_checkpoint, traces):
     """A function of component and precision: its part and the graph that TensorRT gets, without weights."""
@@ -27,7 +35,7 @@ def graphs(fused_checkpoint, traces):
 
     def graph(component, precision):
         part = checkpoint.parts[component]
-        prepare = prepared(part, precision)
+        prepare = recipe(part, precision)
         return part, traces(part.make, part.signature, part.sizes, backend=Backend.TENSORRT_RTX, prepare=prepare)
 
     return graph
@@ -48,7 +56,7 @@ def shapes(fused_checkpoint):
 
 def opened(part, model, precision, folder):
     """The graph with its weights in onnxruntime, which knows nothing of the attribute that is TensorRT's own."""
-    module = prepared(part, precision)(part.make()).eval()
+    module = recipe(part, precision)(part.make()).eval()
     load(module, part.tensors, optional=part.optional)
     for name, value in module.state_dict().items():
         if name in model.graph.initializers:
