@@ -1,9 +1,11 @@
 """Tiny checkpoints and the bundles built from them, each made once a session and only if a test asks for it."""
 
+import os
 import shutil
 
 import pytest
 import tiny_bundles
+from filelock import FileLock
 from traces import Traces, patch_tracing
 
 CONDITION = "LTXConditionPipeline"
@@ -57,11 +59,15 @@ def svd_checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def svd_bundle(svd_checkpoint, traces, tmp_path_factory):
-    """The folder of its fp32 bundle, not to be changed."""
-    folder = tmp_path_factory.mktemp("svd-bundle") / "tiny"
-    with pytest.MonkeyPatch.context() as patch:
-        patch_tracing(patch, traces)
-        tiny_bundles.build(svd_checkpoint, folder)
+    """The folder of its fp32 bundle, not to be changed; all processes of a run share it, since the UNet takes long."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder = root / "svd-bundle"
+    with FileLock(root / "svd-bundle.lock"):
+        if not folder.exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch_tracing(patch, traces)
+                tiny_bundles.build(svd_checkpoint, folder)
     return folder
 
 
