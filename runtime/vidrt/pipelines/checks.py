@@ -3,14 +3,21 @@
 import math
 import secrets
 from numbers import Integral, Real
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 from vidrt_engines.names import Compat
 
 from vidrt.errors import RequestError
 from vidrt.noise.choice import generator_name
 
+N = TypeVar("N", int, float)
+
 SEED_LIMIT = 1 << 64
+
+
+def or_default(asked: N | None, default: N) -> N:
+    """What was asked for, or the default where nothing was."""
+    return default if asked is None else asked
 
 
 def count(name: str, value: object) -> int:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import math
-import secrets
 from dataclasses import dataclass
-from numbers import Integral
 
 from vidrt_engines.names import Compat
 from vidrt_engines.schedule import Sampler
@@ -13,10 +11,9 @@ from vidrt_engines.versions import version_named
 
 from vidrt.arrays import FloatArray
 from vidrt.errors import RequestError
-from vidrt.noise.choice import CPU, generator_name
+from vidrt.noise.choice import CPU
+from vidrt.pipelines.checks import compat_of, count, generator_of, or_default, seed_of, side
 from vidrt.pipelines.conventions import Conventions, conventions
-
-SEED_LIMIT = 1 << 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +73,7 @@ def settle(request: Request, settings: LtxSettings, model_version: str, *, has_e
     Raises:
         RequestError: what cannot be right, in one sentence.
     """
-    compat = _compat(request.compat)
+    compat = compat_of(request.compat)
     version = _version(request.ltxv_version or model_version, settings)
     rules = conventions(compat, settings, version_named(version))
     defaults = settings.defaults
@@ -87,24 +84,18 @@ def settle(request: Request, settings: LtxSettings, model_version: str, *, has_e
     return Run(
         prompt=_prompt(request.prompt if request.prompt is not None else defaults.prompt),
         negative_prompt=negative,
-        height=_side("height", request.height, defaults.height, settings.spatial_compression),
-        width=_side("width", request.width, defaults.width, settings.spatial_compression),
+        height=side("height", or_default(request.height, defaults.height), settings.spatial_compression),
+        width=side("width", or_default(request.width, defaults.width), settings.spatial_compression),
         num_frames=_frames(request.num_frames, defaults.num_frames, settings.temporal_compression),
         fps=_positive("fps", request.fps if request.fps is not None else defaults.fps),
-        num_videos=_count("number of videos", request.num_videos),
+        num_videos=count("number of videos", request.num_videos),
         num_inference_steps=steps,
-        seed=_seed(request.seed),
-        generator=_generator(request.generator),
+        seed=seed_of(request.seed),
+        generator=generator_of(request.generator),
         ltxv_version=version,
         compat=compat,
         conventions=_with_guidance(rules, request.guidance_scale),
     )
-
-
-def _compat(name: str) -> Compat:
-    if name not in list(Compat):
-        raise RequestError(f"compat should be one of {', '.join(Compat)}, not {name!r}.")
-    return Compat(name)
 
 
 def _version(name: str, settings: LtxSettings) -> str:
@@ -130,17 +121,8 @@ def _prompt(prompt: str | None) -> str:
     return prompt
 
 
-def _side(name: str, asked: int | None, default: int, unit: int) -> int:
-    value = _count(name, default if asked is None else asked)
-    if value % unit:
-        below, above = value // unit * unit, (value // unit + 1) * unit
-        near = f"{below} or {above}" if below else f"{above}"
-        raise RequestError(f"The {name} should be divisible by {unit}, and {value} is not: take {near}.")
-    return value
-
-
 def _frames(asked: int | None, default: int, unit: int) -> int:
-    value = _count("number of frames", default if asked is None else asked)
+    value = count("number of frames", or_default(asked, default))
     if (value - 1) % unit:
         below = (value - 1) // unit * unit + 1
         raise RequestError(
@@ -157,7 +139,7 @@ def _steps(asked: int | None, default: int | None, rules: Conventions, version: 
         sigmas = ", ".join(f"{sigma:g}" for sigma in schedule.sigmas)
         raise RequestError(f"LTX-Video {version} has a fixed list of sigmas ({sigmas}): leave the number of steps out.")
     least = schedule.skip_first + schedule.skip_last + 1
-    steps = _count("number of steps", asked)
+    steps = count("number of steps", asked)
     if steps < least:
         raise RequestError(
             f"LTX-Video {version} skips {least - 1} steps, so the number of steps should be {least} or more."
@@ -177,29 +159,3 @@ def _positive(name: str, value: float) -> float:
     if not math.isfinite(value) or value <= 0:
         raise RequestError(f"{name} should be a number above 0, not {value}.")
     return float(value)
-
-
-def _count(name: str, value: int) -> int:
-    if not _is_whole(value) or value < 1:
-        raise RequestError(f"The {name} should be a whole number from 1 up, not {value}.")
-    return int(value)
-
-
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        return secrets.randbelow(1 << 32)
-    if not _is_whole(seed) or not 0 <= seed < SEED_LIMIT:
-        raise RequestError(f"The seed should be a whole number from 0 to 2**64 - 1, not {seed}.")
-    return int(seed)
-
-
-def _generator(name: str) -> str:
-    try:
-        return generator_name(str(name))  # whoever comes from diffusers may hand over a generator
-    except ValueError as error:
-        raise RequestError(str(error)) from error
-
-
-def _is_whole(value: object) -> bool:
-    """Whether a value is a whole number, numpy's included; True and False are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)

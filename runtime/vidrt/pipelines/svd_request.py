@@ -9,7 +9,16 @@ from vidrt_engines.svd_settings import SvdSettings
 from vidrt.errors import RequestError
 from vidrt.images.resize import ResizeMode
 from vidrt.noise.choice import CPU
-from vidrt.pipelines.checks import compat_of, count, generator_of, number_from, seed_of, side, whole_between
+from vidrt.pipelines.checks import (
+    compat_of,
+    count,
+    generator_of,
+    number_from,
+    or_default,
+    seed_of,
+    side,
+    whole_between,
+)
 
 if TYPE_CHECKING:
     from vidrt.images.read import ImageSource
@@ -96,14 +105,17 @@ def settle_svd(request: SvdRequest, settings: SvdSettings) -> SvdRun:
         raise RequestError("An image is needed: Stable Video Diffusion makes a video from a picture.")
     compat, defaults = compat_of(request.compat), settings.defaults
     chunk = request.decode_chunk_size
+    steps = or_default(request.num_inference_steps, defaults.num_inference_steps)
     return SvdRun(
-        height=side("height", _or(request.height, defaults.height), settings.size_step),
-        width=side("width", _or(request.width, defaults.width), settings.size_step),
-        num_frames=count("number of frames", _or(request.num_frames, defaults.num_frames)),
+        height=side("height", or_default(request.height, defaults.height), settings.size_step),
+        width=side("width", or_default(request.width, defaults.width), settings.size_step),
+        num_frames=count("number of frames", or_default(request.num_frames, defaults.num_frames)),
         # the network is told one less
-        fps=number_from("number of frames per second", _or(request.fps, defaults.fps), 1),
+        fps=number_from("number of frames per second", or_default(request.fps, defaults.fps), 1),
         num_videos=count("number of videos", request.num_videos),
-        num_inference_steps=count("number of steps", _or(request.num_inference_steps, defaults.num_inference_steps)),
+        num_inference_steps=count(
+            "number of steps", or_default(request.num_inference_steps, defaults.num_inference_steps)
+        ),
         motion_bucket_id=whole_between("motion bucket", request.motion_bucket_id, 0, MOTION_BUCKETS),
         noise_aug_strength=number_from("strength of the noise augmentation", request.noise_aug_strength, 0),
         min_guidance_scale=number_from("guidance scale of the first frame", request.min_guidance_scale, 0),
@@ -114,10 +126,6 @@ def settle_svd(request: SvdRequest, settings: SvdSettings) -> SvdRun:
         generator=generator_of(request.generator),
         compat=compat,
     )
-
-
-def _or(asked: float | None, default: float) -> float:
-    return default if asked is None else asked
 
 
 def _resize_mode(asked: str | None, compat: Compat) -> ResizeMode:
