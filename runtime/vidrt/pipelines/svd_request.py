@@ -113,9 +113,7 @@ def settle_svd(request: SvdRequest, settings: SvdSettings) -> SvdRun:
         # the network is told one less
         fps=number_from("number of frames per second", or_default(request.fps, defaults.fps), 1),
         num_videos=count("number of videos", request.num_videos),
-        num_inference_steps=count(
-            "number of steps", or_default(request.num_inference_steps, defaults.num_inference_steps)
-        ),
+        num_inference_steps=count("number of steps", steps),
         motion_bucket_id=whole_between("motion bucket", request.motion_bucket_id, 0, MOTION_BUCKETS),
         noise_aug_strength=number_from("strength of the noise augmentation", request.noise_aug_strength, 0),
         min_guidance_scale=number_from("guidance scale of the first frame", request.min_guidance_scale, 0),
