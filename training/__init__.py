@@ -1,0 +1,1 @@
+"""Trains the tiny models whose bundles the package embeds; no part of the package."""

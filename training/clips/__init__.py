@@ -1,0 +1,1 @@
+"""Procedurally drawn clips: a scene, its frames and its caption."""
