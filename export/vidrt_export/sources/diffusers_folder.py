@@ -11,22 +11,27 @@ from vidrt_export.sources.model_index import PIPELINES, pipeline_class
 from vidrt_export.sources.svd_folder import read_svd_folder
 
 
-def read_diffusers_folder(folder: Path, version: str | None = None, family: Family | None = None) -> Checkpoint:
+def read_diffusers_folder(
+    folder: Path, version: str | None = None, family: Family | None = None, *, title: str | None = None
+) -> Checkpoint:
     """Looks at a folder: configurations, headers, every key; hardly a weight.
 
     Args:
         folder: the one that holds model_index.json.
         version: the version of LTX-Video, where the caller knows it.
         family: the family, where the caller knows it.
+        title: what tells the version of LTX-Video, by default the folder's name.
 
     Raises:
         CheckpointError: what is missing, damaged, of the wrong shape or not supported.
     """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is no folder: give the one that diffusers' save_pretrained wrote.")
     name = pipeline_class(folder)
     if family is not None and family is not PIPELINES[name]:
         raise CheckpointError(f"{folder} is of a {name}, which is {PIPELINES[name]} and not {family}.")
     if PIPELINES[name] is Family.LTX_VIDEO:
-        return read_ltx_folder(folder, version)
+        return read_ltx_folder(folder, version, title=title)
     if version is not None:
         raise CheckpointError(f"{folder} is of a {name}: a version of LTX-Video does not concern it.")
     return read_svd_folder(folder)

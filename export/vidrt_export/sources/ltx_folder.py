@@ -11,7 +11,7 @@ from vidrt_engines.names import Component, Family
 from vidrt_engines.settings import LtxSettings
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.folder import component_tensors, read_config, read_json_object
-from vidrt_reference.checkpoint.load import read_tensor
+from vidrt_reference.checkpoint.read import read_tensor
 from vidrt_reference.checkpoint.vae import VaeTensors, split_vae
 from vidrt_reference.ltx_video.transformer import Transformer, TransformerParams
 from vidrt_reference.ltx_video.vae_decoder import VaeDecoder, injected_noise
@@ -32,12 +32,13 @@ _FRAMES, _ROWS, _COLUMNS = 3, 4, 5
 _SIZES = {"batch": 2, "text_tokens": 7, "tokens": _FRAMES * _ROWS * _COLUMNS}
 
 
-def read_ltx_folder(folder: Path, version: str | None = None) -> Checkpoint:
+def read_ltx_folder(folder: Path, version: str | None = None, *, title: str | None = None) -> Checkpoint:
     """Looks at a diffusers folder: configurations, headers, every key; no weights but the latents' statistics.
 
     Args:
         folder: the one that holds model_index.json.
         version: the version of LTX-Video, where the caller knows it.
+        title: what tells the version, by default the folder's name.
 
     Raises:
         CheckpointError: what is missing, damaged, of the wrong shape or not supported.
@@ -50,7 +51,7 @@ def read_ltx_folder(folder: Path, version: str | None = None) -> Checkpoint:
     text = TextEncoderParams.from_config(read_config(folder / "text_encoder"))
     _check_widths(transformer, vae, text)
     halves = split_vae(component_tensors(folder / "vae"))
-    versions = fitting_versions(vae, transformer.num_layers, folder.resolve().name.lower())
+    versions = fitting_versions(vae, transformer.num_layers, title or folder.resolve().name.lower())
     parts = (
         _text_encoder(text, folder),
         _transformer(transformer, folder),

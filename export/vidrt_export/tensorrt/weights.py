@@ -51,7 +51,8 @@ def lay_weights(
 
 def _is_usable(tensor: StoredTensor, dtype: str) -> bool:
     """Whether a plan can be compiled from the bytes in the checkpoint: in the right type, and aligned to it."""
-    return tensor.dtype == dtype and tensor.offset % (tensor.nbytes // max(1, math.prod(tensor.shape))) == 0
+    is_aligned = tensor.offset % (tensor.nbytes // max(1, math.prod(tensor.shape))) == 0
+    return tensor.recipe is None and tensor.dtype == dtype and is_aligned
 
 
 def _in_place(tensors: Mapping[str, StoredTensor], dtypes: Mapping[str, str]) -> dict[str, Placed]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from vidrt_engines.names import Precision
 from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.checkpoint.read import read_tensor
 from vidrt_reference.checkpoint.stored import StoredTensor
 
 PIECE = 1 << 22
@@ -139,6 +140,9 @@ def _pieces(
 
 
 def _read(tensor: StoredTensor) -> Iterator[bytearray]:
+    if tensor.recipe is not None:
+        yield bytearray(memoryview(read_tensor(tensor).reshape(-1).view(torch.uint8).numpy()))  # type: ignore[arg-type]
+        return
     remaining = tensor.nbytes
     with tensor.path.open("rb") as file:
         file.seek(tensor.offset)

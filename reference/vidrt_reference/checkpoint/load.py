@@ -6,14 +6,13 @@ import warnings
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.checkpoint.read import read_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from vidrt_reference.checkpoint.stored import StoredTensor
 
@@ -76,22 +75,9 @@ def load(
     slots = {**dict(module.named_parameters()), **dict(_persistent_buffers(module))}
     match({name: tuple(slot.shape) for name, slot in slots.items()}, stored, what=what, optional=optional)
     _refuse_quantised({name: stored[name] for name in slots}, what)
-    for path in sorted({stored[name].path for name in slots}):
-        _load_file(module, {name: slots[name] for name in slots if stored[name].path == path}, stored, path)
+    for name, slot in slots.items():
+        _fill(module, name, slot, read_tensor(stored[name]))
     module.requires_grad_(requires_grad=False)
-
-
-def read_tensor(stored: StoredTensor) -> Tensor:
-    """Read one tensor in the dtype it is stored in."""
-    with safe_open(stored.path, framework="pt") as file:
-        value: Tensor = file.get_tensor(stored.name)
-    return value
-
-
-def _load_file(module: nn.Module, slots: Mapping[str, Tensor], stored: Mapping[str, StoredTensor], path: Path) -> None:
-    with safe_open(path, framework="pt") as file:
-        for name, slot in slots.items():
-            _fill(module, name, slot, file.get_tensor(stored[name].name))
 
 
 @torch.no_grad()

@@ -14,6 +14,8 @@ from vidrt_reference.checkpoint.errors import CheckpointError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vidrt_reference.checkpoint.derived import Recipe
+
 ITEM_BYTES = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E5M2FNUZ", "F8_E4M3FNUZ"), 1),
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
@@ -27,7 +29,11 @@ _METADATA = "__metadata__"
 
 @dataclass(frozen=True, kw_only=True)
 class StoredTensor:
-    """One tensor in a safetensors file: its name and dtype as the file spells them, and where its bytes lie."""
+    """One tensor in a safetensors file: its name and dtype as the file spells them, and where its bytes lie.
+
+    With a recipe it is a tensor made from others: `dtype`, `shape` and `nbytes` are then its own, and `path` and
+    `offset` those of the first that it is made from.
+    """
 
     name: str
     dtype: str
@@ -35,6 +41,7 @@ class StoredTensor:
     path: Path
     offset: int  # from the start of the file
     nbytes: int
+    recipe: Recipe | None = None
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:

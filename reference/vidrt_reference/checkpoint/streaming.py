@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from vidrt_reference.checkpoint.load import read_tensor
+from vidrt_reference.checkpoint.read import read_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

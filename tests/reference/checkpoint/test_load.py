@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from vidrt_reference.checkpoint.errors import CheckpointError
-from vidrt_reference.checkpoint.load import load, match, read_tensor
+from vidrt_reference.checkpoint.load import load, match
+from vidrt_reference.checkpoint.read import read_tensor
 from vidrt_reference.checkpoint.stored import read_header
 
 VALUES = {"weight": torch.randn(2, 3), "bias": torch.randn(2)}

@@ -5,7 +5,8 @@ import tiny_ltx
 import torch
 from closeness import BF16, FP32, below, relative_l2
 from vidrt_reference.checkpoint.folder import component_tensors, read_config
-from vidrt_reference.checkpoint.load import load, read_tensor
+from vidrt_reference.checkpoint.load import load
+from vidrt_reference.checkpoint.read import read_tensor
 from vidrt_reference.checkpoint.vae import split_vae
 from vidrt_reference.ltx_video.vae_decoder import VaeDecoder
 from vidrt_reference.ltx_video.vae_encoder import VaeEncoder
