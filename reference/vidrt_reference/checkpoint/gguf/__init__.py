@@ -1,0 +1,1 @@
+"""GGUF files: their header, their block formats, and a T5 encoder stored in one."""
