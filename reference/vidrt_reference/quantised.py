@@ -80,7 +80,7 @@ def multiply(x: Tensor, plane: Tensor, scales: Tensor, *, zero: int) -> Tensor:
     Returns:
         (..., N).
     """
-    matrix = (_halves(plane).float() - zero).flatten(2) * scales.unsqueeze(-1)
+    matrix = (_halves(plane) - zero).flatten(2) * scales.unsqueeze(-1)
     return nn.functional.linear(x, matrix.flatten(1))
 
 
@@ -127,9 +127,9 @@ class QuantisedEmbedding(QuantisedMatrix):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """(B, L) of int64 -> (B, L, columns), of fp32."""
-        values = _halves(self._rows("low", numbers)).float()  # (B, L, blocks, block / 2, 2)
+        values = _halves(self._rows("low", numbers))  # (B, L, blocks, block / 2, 2)
         if self.form.planes > 1:
-            values = values + (_halves(self._rows("high", numbers)).float() - MIDDLE) * HIGH
+            values = values + (_halves(self._rows("high", numbers)) - MIDDLE) * HIGH
         else:
             values = values - self.form.zero
         values = values * self._factors_of("scales", numbers)
@@ -168,5 +168,7 @@ def quantise(module: nn.Module, forms: Mapping[str, BlockForm]) -> nn.Module:
 
 
 def _halves(plane: Tensor) -> Tensor:
-    """The four bits of each half of a byte, the lower first: (..., n) of uint8 -> (..., n, 2)."""
-    return torch.stack([plane & (HIGH - 1), plane >> (HIGH.bit_length() - 1)], dim=-1)
+    """The four bits of each half of a byte, the lower first: (..., n) of uint8 -> (..., n, 2) of fp32."""
+    whole = plane.float()  # graphs have no shift that every library reads alike
+    upper = (whole / HIGH).floor()
+    return torch.stack([whole - upper * HIGH, upper], dim=-1)

@@ -1,4 +1,4 @@
-"""How attention is written in the graph, by backend."""
+"""How attention and products with quantised matrices are written in the graph, by backend."""
 
 import math
 from typing import Any
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from vidrt_engines.names import Backend
 from vidrt_reference.attention import Attend
+from vidrt_reference.quantised import MIDDLE, QuantisedLinear
 
 DECOMPOSABLE = "TRT_decomposable"
 # The head sizes and types for which TensorRT has a fused kernel; elsewhere it has to be told that it may do without.
@@ -47,6 +48,28 @@ def standard_attention(
     if heads == 1 or value.dtype not in _FUSED_TYPES or value.shape[-1] // heads not in _FUSED_HEADS:
         attributes[DECOMPOSABLE] = 1
     return _node("Attention", [query, key, value, *([] if bias is None else [bias])], attributes, version=23)
+
+
+def lower_products(module: nn.Module) -> None:
+    """Replaces every product with a quantised matrix in a module by the node that leaves the matrix in its blocks."""
+    for part in module.modules():
+        if isinstance(part, QuantisedLinear):
+            part.multiply = block_product
+
+
+def block_product(x: Tensor, plane: Tensor, scales: Tensor, *, zero: int) -> Tensor:
+    """`com.microsoft.MatMulNBits`: (B, L, K) and a matrix of (N, K) in blocks of four bits to (B, L, N).
+
+    Without zero points the node takes off 8. It computes in fp32, as its accuracy level 0 says.
+    """
+    rows, blocks, width = plane.shape
+    attributes: dict[str, Any] = {"K": x.shape[-1], "N": rows, "bits": 4, "block_size": 2 * width, "accuracy_level": 0}
+    inputs: list[Tensor | None] = [x, plane, scales]
+    if zero != MIDDLE:
+        assert zero == 0
+        inputs.append(torch.zeros(rows, -(-blocks // 2), dtype=torch.uint8, device=x.device))
+    name, shape = "com.microsoft::MatMulNBits", (*x.shape[:-1], rows)
+    return torch.onnx.ops.symbolic(name, inputs, attributes, dtype=x.dtype, shape=shape, version=1)
 
 
 LOWERINGS: dict[Backend, Attend] = {

@@ -20,7 +20,7 @@ from vidrt_engines.names import Backend
 from vidrt_engines.tensors import TensorSpec
 
 from vidrt_export.part import as_arguments
-from vidrt_export.tracing.lowering import lower_attention
+from vidrt_export.tracing.lowering import lower_attention, lower_products
 from vidrt_export.tracing.norms import norm_translations
 from vidrt_export.tracing.shapes import shape_translations
 
@@ -56,6 +56,7 @@ def trace(
         module = (prepare or _as_it_is)(make()).eval()
         inputs = as_arguments({spec.name: _example(spec, sizes) for spec in signature.inputs})
     lower_attention(module, backend)
+    lower_products(module)
     with _quiet(), torch.no_grad():
         model = _exported(module, inputs, backend)
         _forget_weights(model.graph, module.state_dict().keys())
