@@ -39,10 +39,11 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The bundle's folder.")
 @click.option("--family", type=_choice(Family), help="Default: found from the files.")
 @click.option("--ltxv-version", metavar="VERSION", help="Default: found from the files, where they say it.")
+@click.option("--revision", metavar="REVISION", help="The hub's branch, tag or commit.  [default: the main branch]")
 @click.option(
     "--backend", "backends", multiple=True, type=_choice(Backend), default=[Backend.ONNXRUNTIME.value],
     show_default=True, help="What is to play the engines; repeatable.",
@@ -79,10 +80,11 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
 def command(
-    source: Path,
+    source: str,
     out: Path,
     family: str | None,
     ltxv_version: str | None,
+    revision: str | None,
     backends: tuple[str, ...],
     precision: str | None,
     parts: tuple[str, ...],
@@ -92,11 +94,17 @@ def command(
     debug: bool,
     **compiled: Any,
 ) -> None:
-    """Build the engines of SOURCE, a folder that diffusers saved, into a bundle that vidrt plays without PyTorch."""
+    """Build the engines of SOURCE into a bundle that vidrt plays without PyTorch.
+
+    SOURCE is a folder that diffusers saved, or OWNER/NAME of a model of the Hugging Face hub.
+    """
     del debug  # read where errors end up
     _refuse_unused(backends)
     known = Family(family) if family else None
-    _run(source, out, known, ltxv_version, backends, precision, parts, note, compiled, dry_run=dry_run, quiet=quiet)
+    _run(
+        source, revision, out, known, ltxv_version, backends, precision, parts, note, compiled, dry_run=dry_run,
+        quiet=quiet,
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -122,9 +130,9 @@ def main() -> None:
 
 
 def _run(
-    source: Path, out: Path, family: Family | None, version: str | None, backends: tuple[str, ...],
-    precision: str | None, parts: tuple[str, ...], note: str | None, compiled: Mapping[str, Any], *,
-    dry_run: bool, quiet: bool,
+    source: str, revision: str | None, out: Path, family: Family | None, version: str | None,
+    backends: tuple[str, ...], precision: str | None, parts: tuple[str, ...], note: str | None,
+    compiled: Mapping[str, Any], *, dry_run: bool, quiet: bool,
 ) -> None:  # fmt: skip
     from vidrt_reference.checkpoint.errors import CheckpointError
 
@@ -135,22 +143,29 @@ def _run(
     from vidrt_export.console import Console
     from vidrt_export.plan import check_disk, make_plan
     from vidrt_export.sources.diffusers_folder import read_diffusers_folder
+    from vidrt_export.sources.locate import locate
     from vidrt_export.sources.model_index import MODEL_INDEX
 
-    if not source.is_dir():
-        raise CheckpointError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")
     if out.exists() and not out.is_dir():
         raise CheckpointError(f"{out} is a file: give a folder to --out.")
     if (out / MODEL_INDEX).exists():  # its folders bear the same names, and would be replaced
         raise CheckpointError(f"{out} is a checkpoint: give another folder to --out.")
     console = Console(quiet=quiet)
-    checkpoint = read_diffusers_folder(source, version, family)
+    asked = Precision(precision) if precision else None
+    located = locate(source, revision=revision, precision=asked, version=version)
+    if dry_run and (lines := located.to_come()):
+        click.echo("\n".join(lines))
+        return
+    path = located.fetch(console)
+    if not path.is_dir():
+        raise CheckpointError(f"{path} is no folder: give the one that diffusers' save_pretrained wrote.")
+    checkpoint = read_diffusers_folder(path, version, family, title=located.title)
     if version is None and len(checkpoint.versions) > 1:
         others = ", ".join(checkpoint.versions[1:])
         console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")
     plan = make_plan(
         checkpoint,
-        precision=Precision(precision) if precision else None,
+        precision=asked,
         components=[Component(part) for part in parts],
         backends=[Backend(backend) for backend in backends],
         buckets=read_buckets(compiled["resolutions"], compiled["frames"], compiled["batch"], checkpoint.settings),

@@ -25,8 +25,6 @@ def read_diffusers_folder(
     Raises:
         CheckpointError: what is missing, damaged, of the wrong shape or not supported.
     """
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is no folder: give the one that diffusers' save_pretrained wrote.")
     name = pipeline_class(folder)
     if family is not None and family is not PIPELINES[name]:
         raise CheckpointError(f"{folder} is of a {name}, which is {PIPELINES[name]} and not {family}.")

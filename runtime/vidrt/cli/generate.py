@@ -12,6 +12,7 @@ _FILE = click.Path(path_type=Path)
 
 _DIR_OR_DEMO = f"A bundle's folder or demo:NAME.  [default: {DEFAULT_BUNDLE}]"
 _BUILDS = "A diffusers folder: builds its bundle once, keeps it, plays it."
+_DOWNLOADS = "OWNER/NAME of a model of the Hugging Face hub instead: downloads it and builds its bundle once."
 _PIXELS = "Pixels; divisible by 32, for SVD by 8."
 _COMPAT = "Whose conventions to follow where the official code and diffusers differ."
 
@@ -19,6 +20,8 @@ _COMPAT = "Whose conventions to follow where the official code and diffusers dif
 _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--bundle", str, "BUNDLE", _DIR_OR_DEMO),
     ("--local-weights", _FILE, "DIR", _BUILDS),
+    ("--model-id", str, "ID", _DOWNLOADS),
+    ("--revision", str, "REVISION", "The hub's branch, tag or commit.  [default: the main branch]"),
     ("--prompt", str, "TEXT", "What to show.  [default: the bundle's own]"),
     ("--negative-prompt", str, "TEXT", "What to avoid, where there is guidance."),
     ("--image", _FILE, "FILE", "Stable Video Diffusion: the picture to begin with."),

@@ -10,7 +10,7 @@ from vidrt_engines.names import Family
 from vidrt_engines.places import DEFAULT_BUNDLE
 from vidrt_engines.versions import version_named
 
-from vidrt.cli.local_weights import bundle_of
+from vidrt.cli.local_weights import bundle_of, bundle_of_model
 from vidrt.devices import parse_device
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
@@ -97,12 +97,18 @@ def _request(options: Mapping[str, Any]) -> Options:
 
 
 def _bundle(options: Mapping[str, Any], progress: Progress) -> str | Path:
-    folder: Path | None = options["local_weights"]
-    if folder is None:
-        return DEFAULT_BUNDLE if options["bundle"] is None else str(options["bundle"])
-    if options["bundle"] is not None:
-        raise RequestError("Give a bundle or local weights, not both.")
-    return bundle_of(folder, options["ltxv_version"], progress, quiet=options["quiet"])
+    given = [name for name in ("bundle", "local_weights", "model_id") if options[name] is not None]
+    if len(given) > 1:
+        names = " and ".join(f"--{name}".replace("_", "-") for name in given)
+        raise RequestError(f"{names} exclude each other: give one of them.")
+    if options["revision"] is not None and options["model_id"] is None:
+        raise RequestError("--revision concerns a model of the hub: give --model-id as well, or leave it out.")
+    version, quiet = options["ltxv_version"], options["quiet"]
+    if options["local_weights"] is not None:
+        return bundle_of(options["local_weights"], version, progress, quiet=quiet)
+    if options["model_id"] is not None:
+        return bundle_of_model(options["model_id"], options["revision"], version, progress, quiet=quiet)
+    return DEFAULT_BUNDLE if options["bundle"] is None else str(options["bundle"])
 
 
 def _device(options: Mapping[str, Any]) -> str:

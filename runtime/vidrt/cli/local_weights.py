@@ -1,6 +1,7 @@
-"""`--local-weights`: a checkpoint's bundle, built once by the exporter's command and kept."""
+"""`--local-weights` and `--model-id`: a checkpoint's bundle, built once by the exporter's command and kept."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from vidrt_engines.places import built_bundles
 
 from vidrt.errors import EngineError, RequestError
 from vidrt.progress import Progress
+
+_LONGEST_NAME = 100
 
 
 def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: bool) -> Path:
@@ -27,17 +30,44 @@ def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: b
     if not source.is_dir():
         raise RequestError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")
     bundle = built_bundles() / f"{source.resolve().name}-{_fingerprint(source)}"
+    return _built(str(source), bundle, _versioned(version), progress, quiet=quiet)
+
+
+def bundle_of_model(model: str, revision: str | None, version: str | None, progress: Progress, *, quiet: bool) -> Path:
+    """The bundle of a model of the hub; downloaded and built if there is none yet, and then never asked for again.
+
+    Raises:
+        RequestError: there is a folder or file of that name.
+        SystemExit, EngineError: as for a folder.
+    """
+    if Path(model).exists():
+        raise RequestError(f"{model} is here: give it as --local-weights, or run the command in another folder.")
+    spoken = re.sub(r"[^\w.-]+", "-", model).strip("-")[:_LONGEST_NAME]
+    bundle = built_bundles() / f"{spoken}-{_short_hash(f'{model} {revision}')}"
+    more = [*_versioned(version), *(["--revision", revision] if revision else [])]
+    return _built(model, bundle, more, progress, quiet=quiet)
+
+
+def _built(source: str, bundle: Path, options: list[str], progress: Progress, *, quiet: bool) -> Path:
     if not _is_whole(bundle):
         progress.note(f"building {bundle}")
-        _build(source, bundle, version, quiet=quiet)
+        _build(source, bundle, options, quiet=quiet)
     return bundle
+
+
+def _versioned(version: str | None) -> list[str]:
+    return ["--ltxv-version", version] if version else []
 
 
 def _fingerprint(source: Path) -> str:
     """A name for a folder as it is now: its path, and each file's name, size and time of change."""
     files = sorted(path for path in source.resolve().rglob("*") if path.is_file())
     lines = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+    return _short_hash("".join(lines))
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _is_whole(bundle: Path) -> bool:
@@ -48,9 +78,8 @@ def _is_whole(bundle: Path) -> bool:
     return all(component in manifest.engines for component in COMPONENTS[manifest.family])
 
 
-def _build(source: Path, bundle: Path, version: str | None, *, quiet: bool) -> None:
-    command = [sys.executable, "-m", "vidrt_export", str(source), "--out", str(bundle)]
-    command += ["--ltxv-version", version] if version else []
+def _build(source: str, bundle: Path, options: list[str], *, quiet: bool) -> None:
+    command = [sys.executable, "-m", "vidrt_export", source, "--out", str(bundle), *options]
     command += ["--quiet"] if quiet else []
     status = subprocess.run(command, check=False).returncode  # noqa: S603 - our own command, no shell
     if status < 0:

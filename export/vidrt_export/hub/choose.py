@@ -1,0 +1,130 @@
+"""Which files of a repository a checkpoint needs; many hold several models, pictures and the weights again."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidrt_engines.names import Family, Precision
+from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.checkpoint.folder import CONFIG, STEMS, VARIANTS, read_json_object
+
+from vidrt_export.hub.names import HubName
+from vidrt_export.sources.model_index import MODEL_INDEX, PIPELINES, pipeline_class
+
+_WEIGHTS: Mapping[Family, tuple[str, ...]] = {
+    Family.LTX_VIDEO: ("transformer", "vae", "text_encoder"),
+    Family.SVD: ("unet", "vae", "image_encoder"),
+}
+_SETTINGS: Mapping[Family, tuple[str, ...]] = {
+    Family.LTX_VIDEO: ("scheduler/scheduler_config.json",),
+    Family.SVD: ("scheduler/scheduler_config.json", "feature_extractor/preprocessor_config.json"),
+}
+_TOKENIZERS = ("tokenizer/tokenizer.json", "tokenizer/spiece.model")
+_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chooser:
+    """Chooses among a repository's files.
+
+    Attributes:
+        name: what is asked for.
+        paths: all files that there are.
+        get: makes a small file readable and gives its path.
+        is_here: whether a file has been downloaded.
+        precision: what engines will be built in, where that is settled.
+        cure: what to do about a file that is not there.
+    """
+
+    name: HubName
+    paths: Collection[str]
+    get: Callable[[str], Path]
+    is_here: Callable[[str], bool]
+    precision: Precision | None = None
+    cure: str = "choose another repository"
+
+    def chosen(self) -> list[str]:
+        """The files to have, small ones first.
+
+        Raises:
+            CheckpointError: the repository is of no family known here, or lacks something.
+        """
+        return list(self._single(self.name.file) if self.name.file else self._folders())
+
+    def _folders(self) -> Iterator[str]:
+        if MODEL_INDEX not in self.paths:
+            raise CheckpointError(f"{self.name} has no {MODEL_INDEX}: {self._alternatives()}.")
+        family = PIPELINES[pipeline_class(self.get(MODEL_INDEX).parent)]
+        yield MODEL_INDEX
+        yield from map(self._required, _SETTINGS[family])
+        if family is Family.LTX_VIDEO:
+            yield self._tokenizer()
+        for component in _WEIGHTS[family]:
+            yield self._required(f"{component}/{CONFIG}")
+        for component in _WEIGHTS[family]:
+            yield from self._weights(component)
+
+    def _single(self, file: str) -> Iterator[str]:
+        """An official file, and the prompt's half of LTX-Video, which it does not hold."""
+        if file not in self.paths:
+            raise CheckpointError(f"{self.name.repo} has no file {file}: {self._alternatives()}.")
+        if any(path.startswith("text_encoder/") for path in self.paths):
+            yield self._tokenizer()
+            yield self._required(f"text_encoder/{CONFIG}")
+            yield from self._weights("text_encoder")
+        yield file
+
+    def _required(self, path: str) -> str:
+        if path not in self.paths:
+            raise CheckpointError(f"{self.name.repo} lacks {path}: {self.cure}.")
+        return path
+
+    def _tokenizer(self) -> str:
+        return next((path for path in _TOKENIZERS if path in self.paths), None) or self._required(_TOKENIZERS[0])
+
+    def _weights(self, component: str) -> Iterator[str]:
+        """One file, or an index and the shards that it names; plain ones first, as they are read."""
+        for whole, index in self._candidates(component):
+            if whole in self.paths:
+                yield whole
+                return
+            if index in self.paths:
+                yield index
+                yield from self._shards(component, index)
+                return
+        raise CheckpointError(f"{self.name.repo} has no safetensors weights in {component}/: {self.cure}.")
+
+    def _candidates(self, component: str) -> list[tuple[str, str]]:
+        """Pairs of one file and an index, in the order in which they are read, or with the precision's own first.
+
+        What is built in half precision loses nothing by weights stored so, at half the bytes; but where others are
+        there that would be read before them, those are read anyway.
+        """
+        in_order = [pair for variant in ("", *VARIANTS) for pair in _pairs(component, variant)]
+        if self.precision not in VARIANTS:
+            return in_order
+        own = _pairs(component, self.precision)
+        before = in_order[: in_order.index(own[0])]
+        return in_order if any(self.is_here(path) for pair in before for path in pair) else [*own, *in_order]
+
+    def _shards(self, component: str, index: str) -> Iterator[str]:
+        weight_map = read_json_object(self.get(index)).get("weight_map")
+        if not isinstance(weight_map, dict):
+            raise CheckpointError(f"{self.name.repo} has an {index} without a weight_map: {self.cure}.")
+        for shard in sorted({str(file) for file in weight_map.values()}):
+            yield self._required(f"{component}/{shard}")
+
+    def _alternatives(self) -> str:
+        singles = sorted(path for path in self.paths if path.endswith(".safetensors") and "/" not in path)
+        if not singles:
+            return self.cure
+        more = f" and {len(singles) - _SHOWN} more" if len(singles) > _SHOWN else ""
+        return f"ask for one of its files as {self.name.repo}:FILE; it has {', '.join(singles[:_SHOWN])}{more}"
+
+
+def _pairs(component: str, variant: str) -> list[tuple[str, str]]:
+    dotted = f".{variant}" if variant else ""
+    return [
+        (f"{component}/{stem}{dotted}.safetensors", f"{component}/{stem}.safetensors.index{dotted}.json")
+        for stem in STEMS
+    ]
