@@ -27,11 +27,13 @@ class Precision(StrEnum):
     """In which type an engine keeps its weights.
 
     onnxruntime computes in fp32 through casts; TensorRT in that type, but for the islands that its recipe names.
+    What a GGUF file has quantised stays in its blocks, and the engine's key names their types.
     """
 
     FP32 = "fp32"
     FP16 = "fp16"
     BF16 = "bf16"
+    GGUF = "gguf"
 
 
 class Component(StrEnum):

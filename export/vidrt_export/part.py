@@ -23,6 +23,9 @@ class Part:
         tensors: stored tensors by the module's parameter names.
         optional: names that may be stored although the module has none such.
         sizes: for each named axis a size to trace with.
+        gguf: the types of a GGUF file's matrices, which stay in their blocks; empty for other files.
+        plain: the same component with numbers in their place, for a backend that cannot play the blocks.
+        origin: the file that it comes from, where that is not the checkpoint's own.
     """
 
     component: Component
@@ -33,6 +36,9 @@ class Part:
     tensors: Mapping[str, StoredTensor]
     optional: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
+    gguf: str = ""
+    plain: "Part | None" = None
+    origin: str | None = None
 
     @property
     def weight_bytes(self) -> int:

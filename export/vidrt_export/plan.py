@@ -90,9 +90,9 @@ def make_plan(
         part.check()
     steps = tuple(
         Step(
-            part=part,
+            part=_playable(part, backend),
             backend=backend,
-            precision=_precision(part, backend, precision, is_named=part.component in asked),
+            precision=_precision(_playable(part, backend), backend, precision, is_named=part.component in asked),
             profiles=_profiles(part, backend, buckets, checkpoint),
             size_options=options_of(buckets) if backend is not Backend.ONNXRUNTIME else (),
             options=options or Options(),
@@ -126,12 +126,24 @@ def _chosen(parts: Mapping[Component, Part], asked: tuple[Component, ...]) -> li
     return [part for component, part in parts.items() if not asked or component in asked]
 
 
+def _playable(part: Part, backend: Backend) -> Part:
+    """A component as a backend can play it: only onnxruntime has products with quantised blocks."""
+    return part if backend is Backend.ONNXRUNTIME or part.plain is None else part.plain
+
+
 def _precision(part: Part, backend: Backend, asked: Precision | None, *, is_named: bool) -> Precision:
     """The precision of an engine: as asked, but what is not safe in fp16 has to be asked for by its own name.
 
-    onnxruntime keeps weights as they are stored. Compiled engines compute in the family's half precision, unless
-    weights are stored in fp16, whose last bits bf16 would lose.
+    onnxruntime keeps weights as they are stored, in a GGUF file's blocks if they are so. Compiled engines compute in
+    the family's half precision, unless weights are stored in fp16, whose last bits bf16 would lose.
     """
+    if part.gguf and backend is Backend.ONNXRUNTIME and (part.plain or not asked):
+        if asked and is_named:
+            raise CheckpointError(
+                f"The {part.component.spoken} stays in {part.gguf} as {part.origin} has it: "
+                f"leave --precision out, or give --use-bf16-t5 for the folder's own weights."
+            )
+        return Precision.GGUF
     stored = common_precision(part.used())
     if backend is Backend.ONNXRUNTIME:
         return asked or stored
@@ -154,7 +166,7 @@ def _lines(step: Step) -> list[str]:
     size = _megabytes(builder_of(step).disk_bytes(step))
     head = (
         f"{step.part.component:<13} {step.backend} {step.precision:<5} {size:>9} from {len(step.part.used())} tensors"
-    )
+    ) + (f" of {step.part.origin}" if step.part.origin else "")
     spans = (", ".join(f"{axis} {span}" for axis, span in sorted(one.items())) for one in step.profiles)
     return [head, *(f"  {line}" for line in spans)]
 

@@ -20,15 +20,16 @@ from vidrt_export.writing.graph import attach_weights
 from vidrt_export.writing.weights import Placed, kept_dtypes, place, size_of, write_weights
 
 GRAPH, CUDA_GRAPH, WEIGHTS = "model.onnx", "model.cuda.onnx", "model.weights"
+_HALVES = {Precision.FP16, Precision.BF16}
 _ON_CUDA = {Component.TEXT_ENCODER, Component.TRANSFORMER}
 # Tracing and optimising a graph holds the graph and PyTorch, never the weights: measured with 48 layers.
 TRACING_BYTES = 900 << 20
 TRACING_SECONDS, BYTES_A_SECOND = 6.0, 250e6
 
 
-def identity(step: Step) -> dict[str, str]:  # noqa: ARG001 - as every backend
-    """Nothing but the graph and its weights."""
-    return {}
+def identity(step: Step) -> dict[str, str]:
+    """Nothing but the graph and its weights; of those that stay quantised their types, to be read by people."""
+    return {"gguf": step.part.gguf} if step.precision is Precision.GGUF else {}
 
 
 def disk_bytes(step: Step) -> int:
@@ -72,7 +73,7 @@ def write(step: Step, folder: Path, console: Console) -> Built:
 def has_cuda_graph(component: Component, precision: Precision) -> bool:
     """Whether there is a graph for CUDA in the weights' own type: in half precision, where that is safe."""
     safe = SAFE_FP16.get(component, precision) if precision is Precision.FP16 else precision
-    return precision is not Precision.FP32 and component in _ON_CUDA and safe is precision
+    return precision in _HALVES and component in _ON_CUDA and safe is precision
 
 
 def _save(model: ir.Model, placed: Mapping[str, Placed], path: Path) -> str:

@@ -18,12 +18,12 @@ from vidrt_reference.ltx_video.vae_decoder import VaeDecoder, injected_noise
 from vidrt_reference.ltx_video.vae_encoder import VaeEncoder
 from vidrt_reference.ltx_video.vae_params import VaeParams, compression
 from vidrt_reference.ltx_video.vae_plan import read_vae_params
-from vidrt_reference.text_encoder import TIED_NAMES, TextEncoder, TextEncoderParams
 
 from vidrt_export.part import Part
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.sources.model_index import pipeline_class
 from vidrt_export.sources.scheduler import scheduler_settings
+from vidrt_export.sources.text_encoder import T5Choice, read_text_encoder
 from vidrt_export.sources.version import chosen_version, fitting_versions, versions_of_form
 from vidrt_export.tokenizer import find_tokenizer
 
@@ -32,13 +32,16 @@ _FRAMES, _ROWS, _COLUMNS = 3, 4, 5
 _SIZES = {"batch": 2, "text_tokens": 7, "tokens": _FRAMES * _ROWS * _COLUMNS}
 
 
-def read_ltx_folder(folder: Path, version: str | None = None, *, title: str | None = None) -> Checkpoint:
+def read_ltx_folder(
+    folder: Path, version: str | None = None, *, title: str | None = None, t5: T5Choice | None = None
+) -> Checkpoint:
     """Looks at a diffusers folder: configurations, headers, every key; no weights but the latents' statistics.
 
     Args:
         folder: the one that holds model_index.json.
         version: the version of LTX-Video, where the caller knows it.
         title: what tells the version, by default the folder's name.
+        t5: which text encoder is asked for.
 
     Raises:
         CheckpointError: what is missing, damaged, of the wrong shape or not supported.
@@ -48,12 +51,12 @@ def read_ltx_folder(folder: Path, version: str | None = None, *, title: str | No
         read_config(folder / "transformer", class_name="LTXVideoTransformer3DModel")
     )
     vae = read_vae_params(read_config(folder / "vae", class_name="AutoencoderKLLTXVideo"))
-    text = TextEncoderParams.from_config(read_config(folder / "text_encoder"))
-    _check_widths(transformer, vae, text)
+    text_encoder = read_text_encoder(folder, t5)
+    _check_widths(transformer, vae, text_encoder)
     halves = split_vae(component_tensors(folder / "vae"))
     versions = fitting_versions(vae, transformer.num_layers, title or folder.resolve().name.lower())
     parts = (
-        _text_encoder(text, folder),
+        text_encoder,
         _transformer(transformer, folder),
         _vae_encoder(vae, halves),
         _vae_decoder(vae, halves),
@@ -68,7 +71,7 @@ def read_ltx_folder(folder: Path, version: str | None = None, *, title: str | No
     )
 
 
-def _check_widths(transformer: TransformerParams, vae: VaeParams, text: TextEncoderParams) -> None:
+def _check_widths(transformer: TransformerParams, vae: VaeParams, text_encoder: Part) -> None:
     pairs = (
         ("the transformer's in_channels", transformer.in_channels, "the VAE's latent_channels", vae.latent_channels),
         ("the transformer's out_channels", transformer.out_channels, "the VAE's latent_channels", vae.latent_channels),
@@ -76,7 +79,7 @@ def _check_widths(transformer: TransformerParams, vae: VaeParams, text: TextEnco
             "the transformer's caption_channels",
             transformer.caption_channels,
             "the text encoder's d_model",
-            text.d_model,
+            text_encoder.config["d_model"],
         ),
     )
     for name, value, other_name, other in pairs:
@@ -108,14 +111,6 @@ def _settings(
         injected_noise=injected_noise(vae),
         versions=versions_of_form(vae, transformer.num_layers),
     )
-
-
-def _text_encoder(params: TextEncoderParams, folder: Path) -> Part:
-    return _part(
-        Component.TEXT_ENCODER, params, TextEncoder, component_tensors(folder / "text_encoder"),
-        signature=components.text_encoder(width=params.d_model),
-        optional=TIED_NAMES,
-    )  # fmt: skip
 
 
 def _transformer(params: TransformerParams, folder: Path) -> Part:

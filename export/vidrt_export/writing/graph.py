@@ -12,6 +12,8 @@ IR_TYPES = {
     "F16": ir.DataType.FLOAT16,
     "BF16": ir.DataType.BFLOAT16,
     "F64": ir.DataType.DOUBLE,
+    "U8": ir.DataType.UINT8,
+    "I8": ir.DataType.INT8,
 }
 
 

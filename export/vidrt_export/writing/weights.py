@@ -18,6 +18,7 @@ PAGE, LINE = 4096, 64
 PAGED_FROM = 1 << 16
 
 TORCH_TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+ITEM_BYTES = {**{name: dtype.itemsize for name, dtype in TORCH_TYPES.items()}, "U8": 1, "I8": 1}
 STORED_AS = {Precision.FP32: "F32", Precision.FP16: "F16", Precision.BF16: "BF16"}
 
 
@@ -36,7 +37,7 @@ def place(tensors: Mapping[str, StoredTensor], dtypes: Mapping[str, str]) -> dic
     placed, end = {}, 0
     for name, tensor in tensors.items():
         dtype = dtypes[name]
-        nbytes = tensor.nbytes // TORCH_TYPES[tensor.dtype].itemsize * TORCH_TYPES[dtype].itemsize
+        nbytes = tensor.nbytes // ITEM_BYTES[tensor.dtype] * ITEM_BYTES[dtype]
         unit = PAGE if nbytes >= PAGED_FROM else LINE
         offset = -(-end // unit) * unit
         placed[name] = Placed(dtype=dtype, shape=tensor.shape, offset=offset, nbytes=nbytes)
@@ -61,9 +62,13 @@ def kept_dtypes(tensors: Mapping[str, StoredTensor], precision: Precision) -> di
 def kept_dtype(tensor: StoredTensor, precision: Precision) -> str:
     """The type in which a stored tensor is kept: its own where that is as narrow, since widening adds nothing.
 
+    What comes out of a GGUF file's blocks is kept as it is, whole numbers included.
+
     Raises:
         CheckpointError: it is stored in a type that is no floating point number of 16 bits or more.
     """
+    if precision is Precision.GGUF:
+        return tensor.dtype
     if tensor.dtype not in TORCH_TYPES:
         raise CheckpointError(
             f"{tensor.name} in {tensor.path} is stored as {tensor.dtype}, which is not supported yet."

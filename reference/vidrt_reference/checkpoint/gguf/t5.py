@@ -13,13 +13,14 @@ from vidrt_reference.quantised import quantise
 from vidrt_reference.text_encoder import TextEncoder, TextEncoderParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import nn
 
     from vidrt_reference.checkpoint.gguf.header import GgufHeader, GgufTensor
     from vidrt_reference.checkpoint.stored import StoredTensor
+    from vidrt_reference.quantised import BlockForm
 
 ARCHITECTURES = ("t5encoder", "t5")
 _TOP = {
@@ -51,22 +52,21 @@ class GgufTextEncoder:
 
     Attributes:
         params: its widths and depth.
-        types: the type of each of its matrices that stay quantised, by the layer's name.
-        make: builds the module that keeps them quantised.
-        tensors: what that module's parameters and buffers are made of, by their names.
+        types: the types of its matrices.
+        forms: those that stay quantised, by the layer's name.
+        tensors: what the parameters and buffers are made of where those stay quantised, by their names.
         numbers: the same weights as floating point numbers, by the names of `TextEncoder`.
     """
 
     params: TextEncoderParams
-    types: Mapping[str, str]
-    make: Callable[[], nn.Module]
+    types: tuple[str, ...]
+    forms: Mapping[str, BlockForm]
     tensors: Mapping[str, StoredTensor]
     numbers: Mapping[str, StoredTensor]
 
-    @property
-    def told(self) -> str:
-        """The types of its matrices as one reads them: "Q8_0", or "Q5_K and Q6_K"."""
-        return " and ".join(sorted(set(self.types.values()))) or "not quantised"
+    def make(self) -> nn.Module:
+        """Build the module that keeps them quantised."""
+        return quantise(TextEncoder(self.params), self.forms)
 
 
 def read_gguf_text_encoder(path: Path) -> GgufTextEncoder:
@@ -89,8 +89,8 @@ def read_gguf_text_encoder(path: Path) -> GgufTextEncoder:
     forms = {layer: tensor.type.form for layer, tensor in layers.items() if tensor.type.form is not None}
     return GgufTextEncoder(
         params=params,
-        types={layer: tensor.type.name for layer, tensor in layers.items()},
-        make=lambda: quantise(TextEncoder(params), forms),
+        types=tuple(sorted({tensor.type.name for name, tensor in named.items() if _is_matrix(name, tensor)})),
+        forms=forms,
         tensors={**kept, **others},
         numbers={name: numbers(tensor) for name, tensor in named.items()},
     )
@@ -100,7 +100,11 @@ def _is_kept(name: str, tensor: GgufTensor, params: TextEncoderParams) -> bool:
     """Whether a tensor stays quantised: a matrix that the encoder has and does not use whole."""
     block = re.match(r"encoder\.block\.(\d+)\.", name)
     is_known = int(block[1]) < params.num_layers if block else name == _TOP["token_embd.weight"]
-    return is_known and tensor.type.form is not None and len(tensor.shape) == 2 and not name.endswith(_USED_WHOLE)  # noqa: PLR2004
+    return is_known and tensor.type.form is not None and _is_matrix(name, tensor)
+
+
+def _is_matrix(name: str, tensor: GgufTensor) -> bool:
+    return len(tensor.shape) == 2 and not name.endswith(_USED_WHOLE)  # noqa: PLR2004 - rows and columns
 
 
 def _renamed(header: GgufHeader) -> dict[str, GgufTensor]:
