@@ -68,7 +68,7 @@ def _is_repo(text: str) -> bool:
         max(map(len, text.split("/"))) <= _LONGEST
         and "--" not in text
         and ".." not in text
-        and not text.endswith(".git")
+        and not text.endswith((".git", SUFFIX))
     )
 
 
