@@ -14,7 +14,7 @@ def main() -> None:
 @click.option("--device", default="cpu", show_default=True, help="A device of PyTorch.")
 @click.option("--threads", default=1, show_default=True, help="PyTorch's threads.")
 @click.option(
-    "--part", "parts", multiple=True, help="vae, decoder, diffusion or save, to run them apart; default all in order."
+    "--part", "parts", multiple=True, help="vae, decoder, diffusion, save or check, to run them apart; default all."
 )
 def ltx_video(work: str, target: str, device: str, threads: int, parts: tuple[str, ...]) -> None:
     """A tiny LTX-Video that draws coloured shapes."""

@@ -21,16 +21,18 @@ def draw_batch(scenes: Sequence[Scene], frames: int, side: int) -> Bytes:
     return np.stack([draw(scene, frames, side, side) for scene in scenes])
 
 
-def crop(clips: Bytes, scenes: Sequence[Scene], side: int, rng: np.random.Generator) -> Bytes:
-    """Cuts a square window out of each square clip (B, F, H, H, 3), one for all of its frames, where its shape goes."""
-    return np.stack([_cut(clip, scene, side, rng) for clip, scene in zip(clips, scenes, strict=True)])
+def crop(clips: Bytes, scenes: Sequence[Scene], length: int, side: int, rng: np.random.Generator) -> Bytes:
+    """Cuts some frames out of each square clip (B, F, H, H, 3), and of them a square window where its shape is."""
+    return np.stack([_cut(clip, scene, length, side, rng) for clip, scene in zip(clips, scenes, strict=True)])
 
 
-def _cut(clip: Bytes, scene: Scene, side: int, rng: np.random.Generator) -> Bytes:
-    whole, time = clip.shape[1], rng.random()
+def _cut(clip: Bytes, scene: Scene, length: int, side: int, rng: np.random.Generator) -> Bytes:
+    frames, whole = clip.shape[:2]
+    first = int(rng.integers(0, frames - length + 1))
+    time = (first + length / 2) / frames
     corner = []
     for start, sign in zip(scene.start, scene.motion.direction, strict=True):
         middle = (0.5 + start + sign * scene.travel * time) * whole + rng.uniform(-side, side) / 2
         corner.append(int(np.clip(middle - side / 2, 0, whole - side)))
     column, row = corner
-    return clip[:, row : row + side, column : column + side]
+    return clip[first : first + length, row : row + side, column : column + side]

@@ -5,7 +5,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import torch
+from diffusers import LTXConditionPipeline
 
+from training.ltx_video.check import check
 from training.ltx_video.diffusion import cached_scenes, train_diffusion
 from training.ltx_video.latents import encoded
 from training.ltx_video.save import save
@@ -20,16 +22,21 @@ class Part(StrEnum):
     DECODER = "decoder"
     DIFFUSION = "diffusion"
     SAVE = "save"
+    CHECK = "check"
 
 
 def train(work: Path, target: Path, device: torch.device, parts: Sequence[Part] = tuple(Part)) -> None:
     """Trains what is not trained yet and saves the pipeline as diffusers does."""
     vae = train_vae(work, device)
-    if Part.DECODER in parts or Part.SAVE in parts:
+    is_saved = Part.SAVE in parts
+    if Part.DECODER in parts or is_saved:
         vae = train_decoder(vae, work, device)
-    if Part.DIFFUSION in parts or Part.SAVE in parts:
+    if Part.DIFFUSION in parts or is_saved:
         tokenizer, scenes = build_tokenizer(), cached_scenes()
         model = train_diffusion(encoded(vae, scenes, work, device), scenes, tokenizer, work, device)
-        if Part.SAVE in parts:
+        if is_saved:
             save(vae, model, tokenizer, target)
+    if Part.CHECK in parts:
+        figures = check(LTXConditionPipeline.from_pretrained(target), work / "check.png")
+        print("held-out prompts:", ", ".join(f"{name} {share:.0%}" for name, share in figures.items()))
     print(f"LTX-Video: {', '.join(parts)} done", flush=True)

@@ -26,10 +26,10 @@ def train_vae(work: Path, device: torch.device) -> AutoencoderKLLTXVideo:
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         done = step / config.VAE_PHASE.steps
-        side, count = config.VAE_CROPS if done < config.VAE_CROPPED else config.VAE_WHOLE
+        length, side, count = config.VAE_CROPS if done < config.VAE_CROPPED else config.VAE_WHOLE
         scenes = random_scenes(_CLIPS, step, count)
         clips = draw_batch(scenes, config.FRAMES, config.SIDE)
-        frames = to_tensor(crop(clips, scenes, side, np.random.default_rng((_CROPS, step))), device)
+        frames = to_tensor(crop(clips, scenes, length, side, np.random.default_rng((_CROPS, step))), device)
         random = generator(_NOISE, step, device)
         posterior = vae.encode(frames).latent_dist
         latents = posterior.sample(random)
@@ -50,7 +50,7 @@ def train_decoder(vae: AutoencoderKLLTXVideo, work: Path, device: torch.device) 
     vae.decoder.timestep_scale_multiplier.requires_grad_(requires_grad=False)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        scenes = random_scenes(_CLIPS, config.VAE_PHASE.steps + step, config.VAE_WHOLE[1])
+        scenes = random_scenes(_CLIPS, config.VAE_PHASE.steps + step, config.VAE_WHOLE[2])
         frames = to_tensor(draw_batch(scenes, config.FRAMES, config.SIDE), device)
         with torch.no_grad():
             latents = vae.encode(frames).latent_dist.mean
