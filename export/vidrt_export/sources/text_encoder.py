@@ -8,6 +8,7 @@ from typing import Any
 
 from vidrt_engines import components
 from vidrt_engines.names import Component
+from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.folder import CONFIG, component_tensors, read_config
 from vidrt_reference.checkpoint.gguf.t5 import read_gguf_text_encoder
 from vidrt_reference.checkpoint.stored import StoredTensor
@@ -51,6 +52,8 @@ def read_text_encoder(folder: Path, choice: T5Choice | None = None) -> Part:
     """
     choice = choice or T5Choice()
     if choice.gguf is not None:
+        if choice.full:
+            raise CheckpointError("--t5-gguf and --use-bf16-t5 exclude each other: give one of them.")
         return gguf_text_encoder(choice.gguf)
     found = None if choice.full or _has_weights(folder / _FOLDER) else _find_gguf(folder)
     return gguf_text_encoder(found) if found else _folder_text_encoder(folder / _FOLDER)
