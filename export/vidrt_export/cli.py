@@ -49,7 +49,7 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
     show_default=True, help="What is to play the engines; repeatable.",
 )  # fmt: skip
 @click.option(
-    "--precision", type=_choice(Precision),
+    "--precision", type=_choice(precision for precision in Precision if precision is not Precision.GGUF),
     help="Default: the type the weights are stored in; for TensorRT bf16, or fp16 where they are stored so.",
 )  # fmt: skip
 @click.option(
@@ -75,6 +75,11 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
     "--component", "parts", multiple=True, type=_choice(Component),
     help="Build only this component; repeatable.",
 )  # fmt: skip
+@click.option(
+    "--t5-gguf", metavar="FILE", type=click.Path(path_type=Path),
+    help="LTX-Video: the text encoder from a GGUF file, which onnxruntime plays as it is quantised.",
+)  # fmt: skip
+@click.option("--use-bf16-t5", is_flag=True, help="LTX-Video: the folder's own text encoder or none, no GGUF file.")
 @click.option("--note", help="A sentence shown wherever the bundle is used.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -145,6 +150,7 @@ def _run(
     from vidrt_export.sources.diffusers_folder import read_diffusers_folder
     from vidrt_export.sources.locate import locate
     from vidrt_export.sources.model_index import MODEL_INDEX
+    from vidrt_export.sources.text_encoder import T5Choice
 
     if out.exists() and not out.is_dir():
         raise CheckpointError(f"{out} is a file: give a folder to --out.")
@@ -159,7 +165,8 @@ def _run(
     path = located.fetch(console)
     if not path.is_dir():
         raise CheckpointError(f"{path} is no folder: give the one that diffusers' save_pretrained wrote.")
-    checkpoint = read_diffusers_folder(path, version, family, title=located.title)
+    t5 = T5Choice(gguf=compiled["t5_gguf"], full=compiled["use_bf16_t5"])
+    checkpoint = read_diffusers_folder(path, version, family, title=located.title, t5=t5)
     if version is None and len(checkpoint.versions) > 1:
         others = ", ".join(checkpoint.versions[1:])
         console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")
