@@ -12,7 +12,7 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, h
 
 from vidrt_export.hub.errors import HubError, asked_pause, reason
 from vidrt_export.hub.listing import HubFile, Listing
-from vidrt_export.hub.place import Place
+from vidrt_export.hub.place import CALLER, Place
 from vidrt_export.hub.telling import SILENT, Telling
 
 _TRIES = 5  # in a row that bring nothing
@@ -51,7 +51,7 @@ def fetch_file(place: Place, listing: Listing, file: HubFile, telling: Telling =
     # shows the blob under the file's own name, where every program looks that uses this cache
     hf_hub_download(
         listing.repo, file.path, revision=listing.commit, cache_dir=place.cache, endpoint=place.endpoint,
-        token=place.token,
+        token=place.token, **CALLER,
     )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _begun(place: Place, repo: str, file: HubFile) -> Path:
 
 def _receive(place: Place, listing: Listing, file: HubFile, begun: Path, telling: Telling) -> None:
     url = hf_hub_url(listing.repo, file.path, revision=listing.commit, endpoint=place.endpoint)
-    headers = {**build_hf_headers(token=place.token, library_name="vidrt"), "Accept-Encoding": "identity"}
+    headers = {**build_hf_headers(token=place.token, **CALLER), "Accept-Encoding": "identity"}
     failures = 0
     begun.touch()
     while (have := begun.stat().st_size) < file.bytes:

@@ -9,7 +9,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoSibling
 
 from vidrt_export.hub.errors import one_sentence
-from vidrt_export.hub.place import Place
+from vidrt_export.hub.place import CALLER, Place
 
 _CHUNK = 1 << 20
 _SHA256_DIGITS = 64
@@ -54,7 +54,7 @@ def list_files(place: Place, repo: str, revision: str | None) -> Listing:
         CheckpointError: no such repository or revision, one that may not be read, or offline one that is not there.
         HubError: the hub cannot be reached or has trouble.
     """
-    api = HfApi(endpoint=place.endpoint, token=place.token, library_name="vidrt")
+    api = HfApi(endpoint=place.endpoint, token=place.token, **CALLER)
     with one_sentence(place, repo, revision):
         found = api.resolve_revision(repo, revision=revision, cache_dir=place.cache, local_files_only=place.offline)
         commit = found.resolved

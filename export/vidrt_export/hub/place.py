@@ -1,12 +1,16 @@
 """Where the hub is and where its cache: what the environment says to every program that uses the hub."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import get_token_to_send
+
+# how requests say who asks
+CALLER = {"library_name": "vidrt", "library_version": version("vidrt")}
 
 
 @dataclass(frozen=True, kw_only=True)
