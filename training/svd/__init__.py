@@ -1,0 +1,1 @@
+"""A tiny Stable Video Diffusion that brings a picture of a shape to motion."""
