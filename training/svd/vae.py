@@ -74,7 +74,7 @@ def to_tensor(frames: Bytes, device: torch.device) -> torch.Tensor:
 
 
 def _without_time(whole: AutoencoderKLTemporalDecoder) -> AutoencoderKLTemporalDecoder:
-    """A VAE that shares all weights but those of temporal blocks, which in the whole one change nothing to begin with."""
+    """The VAE without its temporal blocks; in the whole one they change nothing to begin with."""
     vae = AutoencoderKLTemporalDecoder(**config.VAE).to(next(whole.parameters()).device)
     for block in whole.modules():
         if isinstance(block, SpatioTemporalResBlock):
