@@ -158,7 +158,8 @@ def _run(
         raise CheckpointError(f"{out} is a checkpoint: give another folder to --out.")
     console = Console(quiet=quiet)
     asked = Precision(precision) if precision else None
-    located = locate(source, revision=revision, precision=asked, version=version)
+    needs_t5 = compiled["t5_gguf"] is None
+    located = locate(source, revision=revision, precision=asked, version=version, text_encoder=needs_t5)
     if dry_run and (lines := located.to_come()):
         click.echo("\n".join(lines))
         return

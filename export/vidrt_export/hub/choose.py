@@ -11,8 +11,9 @@ from vidrt_reference.checkpoint.folder import CONFIG, STEMS, VARIANTS, read_json
 from vidrt_export.hub.names import HubName
 from vidrt_export.sources.model_index import MODEL_INDEX, PIPELINES, pipeline_class
 
+_TEXT_ENCODER = "text_encoder"
 _WEIGHTS: Mapping[Family, tuple[str, ...]] = {
-    Family.LTX_VIDEO: ("transformer", "vae", "text_encoder"),
+    Family.LTX_VIDEO: ("transformer", "vae", _TEXT_ENCODER),
     Family.SVD: ("unet", "vae", "image_encoder"),
 }
 _SETTINGS: Mapping[Family, tuple[str, ...]] = {
@@ -33,6 +34,7 @@ class Chooser:
         get: makes a small file readable and gives its path.
         is_here: whether a file has been downloaded.
         precision: what engines will be built in, where that is settled.
+        text_encoder: whether the text encoder is needed.
         cure: what to do about a file that is not there.
     """
 
@@ -41,6 +43,7 @@ class Chooser:
     get: Callable[[str], Path]
     is_here: Callable[[str], bool]
     precision: Precision | None = None
+    text_encoder: bool = True
     cure: str = "choose another repository"
 
     def chosen(self) -> list[str]:
@@ -59,19 +62,20 @@ class Chooser:
         yield from map(self._required, _SETTINGS[family])
         if family is Family.LTX_VIDEO:
             yield self._tokenizer()
-        for component in _WEIGHTS[family]:
-            yield self._required(f"{component}/{CONFIG}")
-        for component in _WEIGHTS[family]:
+        components = [name for name in _WEIGHTS[family] if name != _TEXT_ENCODER or self.text_encoder]
+        yield from (self._required(f"{component}/{CONFIG}") for component in components)
+        for component in components:
             yield from self._weights(component)
 
     def _single(self, file: str) -> Iterator[str]:
         """An official file, and the prompt's half of LTX-Video, which it does not hold."""
         if file not in self.paths:
             raise CheckpointError(f"{self.name.repo} has no file {file}: {self._alternatives()}.")
-        if any(path.startswith("text_encoder/") for path in self.paths):
+        if any(path.startswith(f"{_TEXT_ENCODER}/") for path in self.paths):
             yield self._tokenizer()
-            yield self._required(f"text_encoder/{CONFIG}")
-            yield from self._weights("text_encoder")
+            if self.text_encoder:
+                yield self._required(f"{_TEXT_ENCODER}/{CONFIG}")
+                yield from self._weights(_TEXT_ENCODER)
         yield file
 
     def _required(self, path: str) -> str:

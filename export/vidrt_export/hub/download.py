@@ -102,7 +102,12 @@ class Download:
 
 
 def plan_download(
-    name: HubName, *, revision: str | None = None, precision: Precision | None = None, place: Place | None = None
+    name: HubName,
+    *,
+    revision: str | None = None,
+    precision: Precision | None = None,
+    text_encoder: bool = True,
+    place: Place | None = None,
 ) -> Download:
     """Settles which files a checkpoint needs; the small ones that say so are downloaded for it.
 
@@ -110,6 +115,7 @@ def plan_download(
         name: which checkpoint.
         revision: a branch, a tag or a commit, by default the main branch.
         precision: what engines will be built in, where that is settled.
+        text_encoder: whether the hub's text encoder is needed.
         place: the hub, by default the environment's.
 
     Raises:
@@ -135,6 +141,7 @@ def plan_download(
         get=get,
         is_here=lambda path: path in listing.files and _is_here(folder / path, listing.files[path]),
         precision=precision,
+        text_encoder=text_encoder,
         cure="HF_HUB_OFFLINE is set: unset it to download the rest" if place.offline else "choose another repository",
     )
     return Download(place=place, name=name, listing=listing, files=[listing.files[path] for path in chooser.chosen()])

@@ -47,7 +47,12 @@ class Located:
 
 
 def locate(
-    source: str, *, revision: str | None = None, precision: Precision | None = None, version: str | None = None
+    source: str,
+    *,
+    revision: str | None = None,
+    precision: Precision | None = None,
+    version: str | None = None,
+    text_encoder: bool = True,
 ) -> Located:
     """Finds a checkpoint; what is on this disk comes before a name of the hub that is spelled alike.
 
@@ -56,6 +61,7 @@ def locate(
         revision: the hub's branch, tag or commit.
         precision: what engines will be built in, where that is asked for.
         version: the version of LTX-Video that is asked for, known or not.
+        text_encoder: whether the hub's text encoder is needed.
 
     Raises:
         CheckpointError: it is neither, or what is asked of it cannot be right.
@@ -78,7 +84,7 @@ def locate(
         from vidrt_export.hub.download import plan_download
     except ModuleNotFoundError as error:
         raise ImportError(f"{error.name} is not installed; run: pip install 'vidrt[export,hub]'") from error
-    download = plan_download(name, revision=revision, precision=precision)
+    download = plan_download(name, revision=revision, precision=precision, text_encoder=text_encoder)
     return Located(path=download.path, title=name.title, download=download)
 
 

@@ -106,6 +106,14 @@ def test_a_single_file_comes_with_the_prompts_half(repository):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["tiny/model", "tiny/model:ltxv-2b-0.9.8-distilled.safetensors"])
+def test_a_text_encoder_of_ones_own_saves_the_hubs(repository, name):
+    """Where a text encoder is given, the hub's is left where it is; the tokenizer is still needed."""
+    with_it, without_it = (set(chooser(repository, name, text_encoder=needed).chosen()) for needed in (True, False))
+    assert with_it - without_it == {"text_encoder/config.json", "text_encoder/model.safetensors"}
+    assert "tokenizer/tokenizer.json" in without_it
+
+
 def test_a_single_file_without_prompts_comes_alone(both_variants, tmp_path):
     """An official file of Stable Video Diffusion holds all that it needs."""
     folder = shutil.copytree(both_variants, tmp_path / "svd")

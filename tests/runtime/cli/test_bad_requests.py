@@ -31,7 +31,9 @@ FILES = [
     "--initial-latents-file nowhere", "--initial-latents-file .", "--initial-latents-file a-file",
     "--initial-latents-file whole", "--initial-latents-file latents", "--initial-latents-file cut",
     "--local-weights nowhere", "--local-weights a-file", "--local-weights folder --bundle demo:ltx-video",
-    "--local-weights folder --device cuda:99",
+    "--local-weights folder --device cuda:99", "--model-id tiny/ltx --bundle demo:ltx-video",
+    "--model-id tiny/ltx --local-weights folder", "--model-id folder", "--revision main",
+    "--revision main --local-weights folder", "--model-id tiny/ltx --device cuda:99",
     "--output-dir a-file", "--output-dir a-file/deeper", "--output-dir taken",
     "--save-final-latents folder", "--save-final-latents nowhere/latents", "--save-final-latents a-file/latents",
 ]  # fmt: skip
