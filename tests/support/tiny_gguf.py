@@ -6,7 +6,7 @@ are a valid block once their scales in fp16 are small numbers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -42,29 +42,40 @@ _SUPER = {
 }
 
 
+def build() -> transformers.T5EncoderModel:
+    """Build a small encoder in which no norm is all ones, and no embedding so large that nothing else counts."""
+    torch.manual_seed(7)
+    model = transformers.T5EncoderModel(transformers.T5Config(**CONFIG)).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" in name:
+                parameter.copy_(torch.rand_like(parameter) + 0.5)
+        model.shared.weight.mul_(0.1)
+    return model
+
+
 def save(
-    path: Path, kind: str | Callable[[str], str], *, config: dict[str, Any] | None = None, whole: bool = False
-) -> transformers.T5EncoderModel:
+    path: Path, kind: str | Callable[[str], str], model: transformers.T5EncoderModel | None = None,
+    *, whole: bool = False, metadata: dict[str, int] | None = None,
+) -> transformers.T5EncoderModel:  # fmt: skip
     """Write the file; return transformers' encoder on the weights that are in it.
 
     Args:
         path: where to.
         kind: the type of every matrix but the position bias, or a function of GGUF's name for it.
-        config: of the T5, in transformers' words.
+        model: what to write, which then has the weights of the file; a small one by default.
         whole: write it as a file of all of T5, with a decoder's tensor in it.
+        metadata: numbers to write beside those of the model.
     """
-    config = {**CONFIG, **(config or {})}
-    torch.manual_seed(7)
-    model = transformers.T5EncoderModel(transformers.T5Config(**config)).eval()
+    model = model or build()
     writer = GGUFWriter(path, "t5" if whole else "t5encoder")
-    _add_metadata(writer, config)
-    names = get_tensor_name_map(MODEL_ARCH.T5ENCODER, config["num_layers"])
+    _add_metadata(writer, model.config)
+    for key, value in (metadata or {}).items():
+        writer.add_uint32(key, value)
+    names = get_tensor_name_map(MODEL_ARCH.T5ENCODER, model.config.num_layers)
     rng = np.random.default_rng(7)
     for name, parameter in model.named_parameters():
-        if (own := names.get_name(name, try_suffixes=(".weight",))) is None:
-            assert name == "encoder.embed_tokens.weight"
-            continue
-        _spread(name, parameter)
+        own = names.get_name(name, try_suffixes=(".weight",))
         chosen = kind if isinstance(kind, str) else kind(own)
         is_matrix = parameter.ndim == 2 and "rel_b" not in own
         _add(writer, own, parameter, chosen if is_matrix else "F32", rng)
@@ -89,25 +100,16 @@ def draw_blocks(kind: str, rows: int, columns: int, rng: np.random.Generator) ->
     return blocks.reshape(rows, -1)
 
 
-def _add_metadata(writer: GGUFWriter, config: dict[str, Any]) -> None:
-    writer.add_embedding_length(config["d_model"])
-    writer.add_feed_forward_length(config["d_ff"])
-    writer.add_block_count(config["num_layers"])
-    writer.add_head_count(config["num_heads"])
-    writer.add_key_length(config["d_kv"])
+def _add_metadata(writer: GGUFWriter, config: transformers.T5Config) -> None:
+    writer.add_embedding_length(config.d_model)
+    writer.add_feed_forward_length(config.d_ff)
+    writer.add_block_count(config.num_layers)
+    writer.add_head_count(config.num_heads)
+    writer.add_key_length(config.d_kv)
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_relative_attn_buckets_count(32)
     writer.add_token_list(["a", "b", "ü"])
     writer.add_token_scores([0.0, -1.0, -2.0])
-
-
-def _spread(name: str, parameter: torch.nn.Parameter) -> None:
-    """No norm is all ones, and no embedding so large that nothing else counts."""
-    with torch.no_grad():
-        if "norm" in name:
-            parameter.copy_(torch.rand_like(parameter) + 0.5)
-        if name == "shared.weight":
-            parameter.mul_(0.1)
 
 
 def _add(writer: GGUFWriter, name: str, parameter: torch.nn.Parameter, kind: str, rng: np.random.Generator) -> None:

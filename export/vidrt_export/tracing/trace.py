@@ -12,6 +12,7 @@ from typing import Any
 
 import onnx_ir as ir
 import torch
+from onnx_ir.passes.common import DeduplicateInitializersPass
 from onnxscript import optimizer
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -29,6 +30,8 @@ OPSET = 23
 BROADCAST_AXES = frozenset({"timestep_tokens"})
 
 _DTYPES = {"float32": torch.float32, "int64": torch.int64}
+# Zero points of quantised matrices are large constants, alike in every layer; the optimiser shares small ones only.
+_SHARED_UP_TO = 1 << 24
 _NOISY_LOGGERS = ("torch.onnx", "onnx_ir", "onnxscript")
 
 
@@ -62,6 +65,7 @@ def trace(
         _forget_weights(model.graph, module.state_dict().keys())
         _make_dynamic(model.graph, signature)
         optimizer.optimize_ir(model)
+        DeduplicateInitializersPass(size_limit=_SHARED_UP_TO)(model)
         _make_dynamic(model.graph, signature)
         _forget_origins(model)
     return model
