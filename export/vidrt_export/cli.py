@@ -3,7 +3,7 @@
 import math
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,10 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 @click.option("--ltxv-version", metavar="VERSION", help="Default: found from the files, where they say it.")
 @click.option("--revision", metavar="REVISION", help="The hub's branch, tag or commit.  [default: the main branch]")
 @click.option(
+    "--num-frames", type=click.IntRange(min=1), metavar="N",
+    help="Stable Video Diffusion from a single file whose name does not say it: the frames it was trained on.",
+)  # fmt: skip
+@click.option(
     "--backend", "backends", multiple=True, type=_choice(Backend), default=[Backend.ONNXRUNTIME.value],
     show_default=True, help="What is to play the engines; repeatable.",
 )  # fmt: skip
@@ -84,32 +88,16 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
-def command(
-    source: str,
-    out: Path,
-    family: str | None,
-    ltxv_version: str | None,
-    revision: str | None,
-    backends: tuple[str, ...],
-    precision: str | None,
-    parts: tuple[str, ...],
-    note: str | None,
-    dry_run: bool,
-    quiet: bool,
-    debug: bool,
-    **compiled: Any,
-) -> None:
+def command(*, debug: bool, **options: Any) -> None:
     """Build the engines of SOURCE into a bundle that vidrt plays without PyTorch.
 
-    SOURCE is a folder that diffusers saved, or OWNER/NAME of a model of the Hugging Face hub.
+    SOURCE is a folder that diffusers saved, an original single file, or OWNER/NAME of a model of the Hugging Face hub.
     """
     del debug  # read where errors end up
-    _refuse_unused(backends)
-    known = Family(family) if family else None
-    _run(
-        source, revision, out, known, ltxv_version, backends, precision, parts, note, compiled, dry_run=dry_run,
-        quiet=quiet,
-    )  # fmt: skip
+    _refuse_unused(options["backends"])
+    from vidrt_export.run import Request, run
+
+    run(Request(**options))
 
 
 def main() -> None:
@@ -132,64 +120,6 @@ def main() -> None:
         _stop(str(error), BAD_REQUEST)
     except OSError as error:
         _stop(str(error), FAILED)
-
-
-def _run(
-    source: str, revision: str | None, out: Path, family: Family | None, version: str | None,
-    backends: tuple[str, ...], precision: str | None, parts: tuple[str, ...], note: str | None,
-    compiled: Mapping[str, Any], *, dry_run: bool, quiet: bool,
-) -> None:  # fmt: skip
-    from vidrt_reference.checkpoint.errors import CheckpointError
-
-    from vidrt_export.backends.base import Options
-    from vidrt_export.buckets import read_buckets
-    from vidrt_export.build import build
-    from vidrt_export.checks.precision import Limits
-    from vidrt_export.console import Console
-    from vidrt_export.plan import check_disk, make_plan
-    from vidrt_export.sources.diffusers_folder import read_diffusers_folder
-    from vidrt_export.sources.locate import locate
-    from vidrt_export.sources.model_index import MODEL_INDEX
-    from vidrt_export.sources.text_encoder import T5Choice
-
-    if out.exists() and not out.is_dir():
-        raise CheckpointError(f"{out} is a file: give a folder to --out.")
-    if (out / MODEL_INDEX).exists():  # its folders bear the same names, and would be replaced
-        raise CheckpointError(f"{out} is a checkpoint: give another folder to --out.")
-    console = Console(quiet=quiet)
-    asked = Precision(precision) if precision else None
-    needs_t5 = compiled["t5_gguf"] is None
-    located = locate(source, revision=revision, precision=asked, version=version, text_encoder=needs_t5)
-    if dry_run and (lines := located.to_come()):
-        click.echo("\n".join(lines))
-        return
-    path = located.fetch(console)
-    if not path.is_dir():
-        raise CheckpointError(f"{path} is no folder: give the one that diffusers' save_pretrained wrote.")
-    t5 = T5Choice(gguf=compiled["t5_gguf"], full=compiled["use_bf16_t5"])
-    checkpoint = read_diffusers_folder(path, version, family, title=located.title, t5=t5)
-    if version is None and len(checkpoint.versions) > 1:
-        others = ", ".join(checkpoint.versions[1:])
-        console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")
-    plan = make_plan(
-        checkpoint,
-        precision=asked,
-        components=[Component(part) for part in parts],
-        backends=[Backend(backend) for backend in backends],
-        buckets=read_buckets(compiled["resolutions"], compiled["frames"], compiled["batch"], checkpoint.settings),
-        options=Options(
-            memory_limit=compiled["memory_limit"],
-            strip_weights=compiled["strip_weights"],
-            stream_weights=compiled["stream_weights"],
-            limits=Limits(seconds=60 * compiled["check_minutes"], tolerance=compiled["tolerance"]),
-        ),
-    )
-    if dry_run:
-        check_disk(plan, out)
-        click.echo("\n".join(plan.lines()))
-        return
-    build(plan, out, console, note)
-    console.note(f"The bundle is ready: vidrt generate --bundle {out}")
 
 
 def _refuse_unused(backends: tuple[str, ...]) -> None:

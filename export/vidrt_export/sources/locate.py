@@ -75,8 +75,8 @@ def locate(
             raise CheckpointError(f"--revision concerns a model of the hub, and {source} is none: leave it out.")
         if not path.exists():
             raise CheckpointError(
-                f"{source} is no folder here, nor OWNER/NAME of a model of the hub: "
-                f"give a folder that diffusers' save_pretrained wrote, or such a name."
+                f"{source} is no folder or file here, nor OWNER/NAME of a model of the hub: "
+                f"give a folder that diffusers' save_pretrained wrote, a .safetensors file, or such a name."
             )
         return Located(path=path)
     _check_version(version)

@@ -10,31 +10,24 @@ from vidrt_reference.checkpoint.stored import StoredTensor, read_header
 from vidrt_reference.svd.original.file import is_original as is_svd
 
 from vidrt_export.sources.checkpoint import Checkpoint
+from vidrt_export.sources.known import Known
 from vidrt_export.sources.svd_file import read_svd_file
 
 WRAPPERS = ("state_dict.", "module.", "model.")
 
 
-def read_single_file(
-    path: Path, version: str | None = None, family: Family | None = None, num_frames: int | None = None
-) -> Checkpoint:
+def read_single_file(path: Path, known: Known) -> Checkpoint:
     """Looks at a file: its header, every key; hardly a weight.
-
-    Args:
-        path: the file.
-        version: the version of LTX-Video, where the caller knows it.
-        family: the family, where the caller knows it.
-        num_frames: the frames that a model of Stable Video Diffusion was trained on, where the name does not say it.
 
     Raises:
         CheckpointError: what is missing, damaged, of the wrong shape or not supported.
     """
     stored = _unwrapped(path, read_header(path))
-    if family not in {None, Family.SVD}:
-        raise CheckpointError(f"{path} is a file of {Family.SVD.spoken} and not of {family}.")
-    if version is not None:
+    if known.family not in {None, Family.SVD}:
+        raise CheckpointError(f"{path} is a file of {Family.SVD.spoken} and not of {known.family.spoken}.")
+    if known.version is not None:
         raise CheckpointError(f"{path} is of {Family.SVD.spoken}: a version of LTX-Video does not concern it.")
-    return read_svd_file(path, stored, num_frames)
+    return read_svd_file(path, stored, known.num_frames)
 
 
 def _unwrapped(path: Path, stored: Mapping[str, StoredTensor]) -> Mapping[str, StoredTensor]:
