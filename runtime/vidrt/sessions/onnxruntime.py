@@ -19,7 +19,8 @@ from vidrt.sessions.onnxruntime_binding import run_on_device
 ERRORS_ONLY = 3
 # Weights stay in their file, mapped, instead of being widened, transposed and packed into memory when a graph opens.
 # Measured on the 2B transformer in bf16: open in 0.4 s instead of 42 s, 4.3 GB at the peak instead of 15.7 GB, steps
-# as fast.
+# as fast. On SVD's UNet in fp16, where the last level of optimisation copies the kernels of convolutions into blocks:
+# open in 1 s instead of 30 s, 3.6 GB instead of 8.8 GB, steps as fast.
 UNFOLDED = {"optimization.constant_folding_max_output_size_in_bytes": str(1 << 20)}
 STAY_MAPPED = {"session.disable_prepacking": "1", **UNFOLDED}
 # Quantised blocks are packed when a graph opens: into as many bytes, which then are no longer mapped, and products with
