@@ -76,9 +76,9 @@ def save(
     rng = np.random.default_rng(7)
     for name, parameter in model.named_parameters():
         own = names.get_name(name, try_suffixes=(".weight",))
-        chosen = kind if isinstance(kind, str) else kind(own)
         is_matrix = parameter.ndim == 2 and "rel_b" not in own
-        _add(writer, own, parameter, chosen if is_matrix else "F32", rng)
+        chosen = "F32" if not is_matrix else kind if isinstance(kind, str) else kind(own)
+        _add(writer, own, parameter, chosen, rng)
     if whole:
         writer.add_tensor("dec.blk.0.attn_q.weight", np.ones((4, 32), np.float32))
     writer.write_header_to_file()
