@@ -6,13 +6,15 @@ What a step sees depends on its number alone, never on what ran before: so a run
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
+
+from training.muon import Muon
 
 StepLoss = Callable[[int], tuple[torch.Tensor, Mapping[str, float]]]
 
@@ -27,6 +29,7 @@ class Phase:
         rate: the highest learning rate, reached after `warmup` steps, from where it falls as a cosine to zero.
         decay: of the average of the weights that is kept.
         save_seconds: how often a checkpoint is written.
+        orthogonal: whether matrices learn by Muon and only the rest by Adam.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Phase:
     warmup: int = 100
     decay: float = 0.998
     save_seconds: float = 90.0
+    orthogonal: bool = False
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -42,6 +46,13 @@ class Phase:
             return self.rate * (step + 1) / self.warmup
         done = (step - self.warmup) / max(self.steps - self.warmup, 1)
         return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+
+    def optimizers(self, weights: Sequence[torch.Tensor]) -> list[torch.optim.Optimizer]:
+        """Adam, and Muon for matrices and kernels where the phase wants it."""
+        matrices = [values for values in weights if self.orthogonal and values.ndim > 1]
+        others = [values for values in weights if not self.orthogonal or values.ndim <= 1]
+        adam = torch.optim.AdamW(others, lr=self.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        return [adam, Muon(matrices, lr=self.rate)] if matrices else [adam]
 
 
 def run_phase(phase: Phase, model: nn.Module, loss_of: StepLoss, folder: Path) -> nn.Module:
@@ -58,20 +69,21 @@ def run_phase(phase: Phase, model: nn.Module, loss_of: StepLoss, folder: Path) -
     """
     average = deepcopy(model).eval().requires_grad_(False)
     learned = [values for values in model.parameters() if values.requires_grad]
-    optimizer = torch.optim.AdamW(learned, lr=phase.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizers = phase.optimizers(learned)
     file = folder / f"{phase.name}.pt"
-    parts = {"model": model, "average": average, "optimizer": optimizer}
+    parts = {"model": model, "average": average, **{f"optimizer{i}": part for i, part in enumerate(optimizers)}}
     first = _load(file, parts)
     line = _ProgressLine(phase, first)
     saved = time.monotonic()
     for step in range(first, phase.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = phase.rate_at(step)
+        model.zero_grad(set_to_none=True)
         loss, figures = loss_of(step)
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learned, 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = phase.rate_at(step)
+            optimizer.step()
         _follow(average, model, min(phase.decay, (step + 1) / (step + 10)))
         line.step(step + 1, {"loss": loss.item(), **figures})
         if step + 1 == phase.steps or time.monotonic() - saved > phase.save_seconds:
