@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import svd_original
 import tiny_bundles
 import tiny_hub
 from tiny_hub import WEIGHTS
@@ -91,6 +92,20 @@ def test_the_repositorys_name_tells_the_version(hub, checkpoints, fetched, tmp_p
 
 
 @pytest.mark.usefixtures("here", "no_tracing")
+def test_an_original_file_of_a_repository(hub, fetched, tmp_path, build_engines):
+    """OWNER/NAME:FILE is read as that file by its own name, and the repository's other files stay where they are."""
+    (tmp_path / "svd").mkdir()
+    svd_original.save(tmp_path / "svd/svd_xt.safetensors")
+    (tmp_path / "svd/svd_xt_image_decoder.safetensors").write_text("another model")
+    hub.add("tiny/svd", tmp_path / "svd")
+    fetched("tiny/svd:svd_xt.safetensors")
+    result = build_engines("tiny/svd:svd_xt.safetensors", "--out", tmp_path / "out", "--dry-run")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith("Stable Video Diffusion svd-xt\n")
+    assert hub.downloads() == ["svd_xt.safetensors"]
+
+
+@pytest.mark.usefixtures("here", "no_tracing")
 def test_a_folder_comes_before_the_hub(hub, checkpoints, tmp_path, build_engines, monkeypatch):
     """Where tiny/ltx is a folder, the hub is not asked."""
     shutil.copytree(checkpoints("0.9.1"), tmp_path / "tiny/ltx")
@@ -104,9 +119,9 @@ def test_a_folder_comes_before_the_hub(hub, checkpoints, tmp_path, build_engines
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["tiny"], "tiny is no folder here, nor OWNER/NAME of a model of the hub"),
-        (["./tiny/none"], "./tiny/none is no folder here"),
-        (["tiny/none/more"], "tiny/none/more is no folder here"),
+        (["tiny"], "tiny is no folder or file here, nor OWNER/NAME of a model of the hub"),
+        (["./tiny/none"], "./tiny/none is no folder or file here"),
+        (["tiny/none/more"], "tiny/none/more is no folder or file here"),
         (["tiny/ltx:model.bin"], "but the file is 'model.bin'"),
         (["tiny/ltx:none.safetensors"], "has no file none.safetensors"),
         (["tiny/none"], "There is no folder tiny/none here, and the hub has no such model"),
