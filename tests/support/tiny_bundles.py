@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from vidrt_engines.manifest import Bundle, Engine
     from vidrt_export.backends.base import Options
     from vidrt_export.plan import Plan
+    from vidrt_export.sources.text_encoder import T5Choice
 
 COMPONENTS = ("text_encoder", "transformer", "vae_encoder", "vae_decoder")
 
@@ -46,6 +47,7 @@ def plan(
     frames: tuple[str, ...] = FRAMES,
     batch: int = 1,
     options: Options | None = None,
+    t5: T5Choice | None = None,
 ) -> Plan:
     """Plan engines of a diffusers folder, for the tiniest videos."""
     from vidrt_engines.names import Backend, Component, Precision
@@ -53,7 +55,7 @@ def plan(
     from vidrt_export.plan import make_plan
     from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 
-    checkpoint = read_diffusers_folder(source)
+    checkpoint = read_diffusers_folder(source, t5=t5)
     return make_plan(
         checkpoint,
         precision=Precision(precision) if precision else None,

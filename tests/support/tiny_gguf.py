@@ -32,6 +32,11 @@ CONFIG = {
     "num_heads": 4,
     "feed_forward_proj": "gated-gelu",
 }
+# a tiny LTX-Video whose text encoder has rows of super-blocks
+WIDE = {
+    "transformer": {"caption_channels": CONFIG["d_model"]},
+    "text_encoder": {name: CONFIG[name] for name in ("d_model", "d_kv", "d_ff", "num_heads")},
+}
 # where a super-block has its scales in fp16, how large they are, and how many times that its minimums'
 _SUPER = {
     "Q2_K": (80, 3e-3, 1.5),

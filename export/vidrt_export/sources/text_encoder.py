@@ -10,7 +10,7 @@ from vidrt_engines import components
 from vidrt_engines.names import Component
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.folder import CONFIG, component_tensors, read_config
-from vidrt_reference.checkpoint.gguf.t5 import read_gguf_text_encoder
+from vidrt_reference.checkpoint.gguf.t5 import quantised_text_encoder, read_gguf_text_encoder
 from vidrt_reference.checkpoint.stored import StoredTensor
 from vidrt_reference.text_encoder import TIED_NAMES, TextEncoder, TextEncoderParams
 
@@ -67,7 +67,8 @@ def gguf_text_encoder(path: Path) -> Part:
     if not encoder.forms:
         return plain
     config = {**plain.config, "blocks": encoder.forms}
-    return _part(encoder.params, encoder.make, encoder.tensors, config=config, plain=plain, **own)
+    make = partial(quantised_text_encoder, encoder.params, encoder.forms)
+    return _part(encoder.params, make, encoder.tensors, config=config, plain=plain, **own)
 
 
 def _has_weights(folder: Path) -> bool:

@@ -60,13 +60,9 @@ class GgufTextEncoder:
 
     params: TextEncoderParams
     types: tuple[str, ...]
-    forms: Mapping[str, BlockForm]
+    forms: tuple[tuple[str, BlockForm], ...]
     tensors: Mapping[str, StoredTensor]
     numbers: Mapping[str, StoredTensor]
-
-    def make(self) -> nn.Module:
-        """Build the module that keeps them quantised."""
-        return quantise(TextEncoder(self.params), self.forms)
 
 
 def read_gguf_text_encoder(path: Path) -> GgufTextEncoder:
@@ -86,14 +82,19 @@ def read_gguf_text_encoder(path: Path) -> GgufTextEncoder:
     layers = {name.removesuffix(".weight"): tensor for name, tensor in named.items() if _is_kept(name, tensor, params)}
     kept = {f"{layer}.{piece}": stored for layer, tensor in layers.items() for piece, stored in pieces(tensor).items()}
     others = {name: numbers(tensor) for name, tensor in named.items() if name.removesuffix(".weight") not in layers}
-    forms = {layer: tensor.type.form for layer, tensor in layers.items() if tensor.type.form is not None}
+    forms = ((layer, tensor.type.form) for layer, tensor in layers.items() if tensor.type.form is not None)
     return GgufTextEncoder(
         params=params,
         types=tuple(sorted({tensor.type.name for name, tensor in named.items() if _is_matrix(name, tensor)})),
-        forms=forms,
+        forms=tuple(forms),
         tensors={**kept, **others},
         numbers={name: numbers(tensor) for name, tensor in named.items()},
     )
+
+
+def quantised_text_encoder(params: TextEncoderParams, forms: tuple[tuple[str, BlockForm], ...]) -> nn.Module:
+    """Build a text encoder of which some layers, by their names, stay in blocks of a form."""
+    return quantise(TextEncoder(params), dict(forms))
 
 
 def _is_kept(name: str, tensor: GgufTensor, params: TextEncoderParams) -> bool:
