@@ -93,8 +93,9 @@ def _append(url: str, headers: dict[str, str], begun: Path, have: int, telling: 
         for chunk in response.iter_bytes():
             fresh = chunk[known:]
             known -= len(chunk) - len(fresh)
-            target.write(fresh)
-            telling.advance(len(fresh))
+            if fresh:
+                target.write(fresh)
+                telling.advance(len(fresh))
         target.flush()
         os.fsync(target.fileno())
 

@@ -1,6 +1,7 @@
 """One file from the hub: broken connections, what was begun, and what arrives damaged."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_a_file_arrives_as_it_is(hub, fetch, repository, name):
     before = hub.downloads()
     assert fetch(name)[0] == 0
     assert hub.downloads() == before
+
+
+def test_two_that_want_the_same_file_share_it(hub, fetch, repository):
+    """The second waits for the first and asks for nothing."""
+    with ThreadPoolExecutor(4) as threads:
+        results = [future.result() for future in [threads.submit(fetch) for _ in range(4)]]
+    assert {path.read_bytes() for _, _, path in results} == {(repository / WEIGHTS).read_bytes()}
+    assert ranges(hub) == [None]
 
 
 def test_the_hubs_own_client_finds_it(fetch, place, listing, repository):

@@ -35,7 +35,7 @@ def test_the_client_reads_sizes_and_hashes(api, repository):
         assert (sibling.lfs is not None) == sibling.rfilename.endswith((".safetensors", ".bin", ".model"))
 
 
-def test_the_client_knows_its_errors(hub, api, repository):
+def test_the_client_knows_its_errors(hub, api, repository, tmp_path):
     """What is not there, or not for everyone, is each the client's own error."""
     hub.add("tiny/gated", repository)
     hub.gated["tiny/gated"] = "allowed"
@@ -43,8 +43,10 @@ def test_the_client_knows_its_errors(hub, api, repository):
         api.model_info("tiny/none")
     with pytest.raises(RevisionNotFoundError):
         api.model_info("tiny/ltx", revision="v9")
+    assert api.model_info("tiny/gated").id == "tiny/gated"
     with pytest.raises(GatedRepoError):
-        api.model_info("tiny/gated")
+        api.hf_hub_download("tiny/gated", "model_index.json", cache_dir=tmp_path)
     with pytest.raises(RemoteEntryNotFoundError):
-        api.hf_hub_download("tiny/ltx", "nothing.json")
-    assert HfApi(endpoint=hub.endpoint, token="allowed").model_info("tiny/gated").id == "tiny/gated"  # noqa: S106 - no secret
+        api.hf_hub_download("tiny/ltx", "nothing.json", cache_dir=tmp_path)
+    allowed = HfApi(endpoint=hub.endpoint, token="allowed")  # noqa: S106 - no secret
+    assert allowed.hf_hub_download("tiny/gated", "model_index.json", cache_dir=tmp_path)
