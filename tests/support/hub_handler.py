@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[2:3] == ["tree"]:
             self._json([repository.tree_entry(path) for path in repository.files])
             return
-        blobs = "blobs" in parse_qs(urlsplit(self.path).query)
+        blobs = "blobs" in parse_qs(urlsplit(self.path).query) and not self.server.hub.faults.tells_no_hashes
         siblings = [repository.entry(path) if blobs else {"rfilename": path} for path in repository.files]
         self._json({"id": name, "sha": commit, "private": False, "tags": [], "siblings": siblings})
 

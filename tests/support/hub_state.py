@@ -30,6 +30,7 @@ class Faults:
         stalls: by a file's path, after how many bytes nothing more comes until the hub is closed.
         damaged: files whose first byte is another.
         short: files of which the second half is missing, without a word.
+        tells_no_hashes: whether files are listed by their names alone.
         ignores_ranges: whether an answer always holds the whole file.
     """
 
@@ -38,6 +39,7 @@ class Faults:
     stalls: dict[str, int] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     short: set[str] = field(default_factory=set)
+    tells_no_hashes: bool = False
     ignores_ranges: bool = False
 
 

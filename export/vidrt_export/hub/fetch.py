@@ -49,10 +49,12 @@ def fetch_file(place: Place, listing: Listing, file: HubFile, telling: Telling =
             _check(begun, file)
             begun.replace(blob)
     # shows the blob under the file's own name, where every program looks that uses this cache
-    hf_hub_download(
+    shown = hf_hub_download(
         listing.repo, file.path, revision=listing.commit, cache_dir=place.cache, endpoint=place.endpoint,
         token=place.token, **CALLER,
     )  # fmt: skip
+    if not Path(shown).is_symlink():  # without symbolic links it is a copy
+        blob.unlink(missing_ok=True)
 
 
 def _begun(place: Place, repo: str, file: HubFile) -> Path:

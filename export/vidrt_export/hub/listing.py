@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoSibling
 
-from vidrt_export.hub.errors import one_sentence
+from vidrt_export.hub.errors import HubError, one_sentence
 from vidrt_export.hub.place import CALLER, Place
 
 _CHUNK = 1 << 20
@@ -52,7 +52,7 @@ def list_files(place: Place, repo: str, revision: str | None) -> Listing:
 
     Raises:
         CheckpointError: no such repository or revision, one that may not be read, or offline one that is not there.
-        HubError: the hub cannot be reached or has trouble.
+        HubError: the hub cannot be reached, has trouble, or does not say enough.
     """
     api = HfApi(endpoint=place.endpoint, token=place.token, **CALLER)
     with one_sentence(place, repo, revision):
@@ -61,7 +61,10 @@ def list_files(place: Place, repo: str, revision: str | None) -> Listing:
         if place.offline:
             return Listing(repo=repo, commit=commit, files=_cached(place.snapshot(repo, commit)))
         siblings = api.model_info(repo, revision=commit, files_metadata=True).siblings or []
-    return Listing(repo=repo, commit=commit, files={file.path: file for file in map(_of_sibling, siblings)})
+    files = {file.path: file for file in map(_of_sibling, siblings)}
+    if not all(file.name for file in files.values()):
+        raise HubError(f"The hub at {place.endpoint} does not tell files' hashes: set HF_ENDPOINT to one that does.")
+    return Listing(repo=repo, commit=commit, files=files)
 
 
 def _of_sibling(sibling: RepoSibling) -> HubFile:

@@ -103,6 +103,15 @@ def test_a_store_that_knows_no_ranges(hub, fetch, repository, pauses):
     assert (count, pauses) == (path.stat().st_size, [1])
 
 
+def test_without_symbolic_links_a_file_lies_there_once(fetch, place, repository, monkeypatch):
+    """On systems without them the cache holds the file by its own name alone."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_SYMLINKS", True)
+    _, _, path = fetch()
+    assert not path.is_symlink()
+    assert path.read_bytes() == (repository / WEIGHTS).read_bytes()
+    assert list(place.repo("tiny/ltx").glob("blobs/*")) == []
+
+
 @pytest.mark.parametrize("name", [WEIGHTS, "vae/config.json"])
 def test_a_damaged_file_is_refused_and_removed(hub, fetch, place, listing, repository, told, name):
     """Bytes of another hash never get a name in the cache, SHA-256 of large files and git's of small ones."""

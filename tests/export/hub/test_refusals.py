@@ -73,3 +73,12 @@ def test_a_hub_that_answers_otherwise(hub, plan, told, pauses, part, status, hea
         plan()
     assert said in told(raised)
     assert len(pauses) <= 4
+
+
+def test_a_hub_that_tells_no_hashes(hub, plan, told):
+    """What could not be checked is not downloaded."""
+    hub.faults.tells_no_hashes = True
+    with pytest.raises(HubError) as raised:
+        plan()
+    assert "does not tell files' hashes: set HF_ENDPOINT" in told(raised)
+    assert hub.downloads() == []
