@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,12 @@ ITEM_BYTES = {
 }
 _LENGTH = struct.Struct("<Q")  # of the header, in front of it
 _LONGEST_HEADER = 100_000_000  # the format's own limit
+# A tensor has three brackets and some five commas; no checkpoint has a tenth as many tensors as this leaves room for.
+_MOST_MARKS = 1 << 20
+_LARGEST = 1 << 63  # what no size reaches
+_MOST_AXES = 64  # as many as PyTorch has
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 200
 _METADATA = "__metadata__"
 
 
@@ -91,37 +98,42 @@ def _header(path: Path) -> tuple[dict[str, object], int]:
 
 
 def _parsed(path: Path, text: bytes) -> dict[str, object]:
+    if any(text.count(mark) > _MOST_MARKS for mark in (b"{", b"[", b",")):
+        raise _damaged(path, "its header has more entries than any checkpoint")
     try:
         header = json.loads(text)
-    except ValueError as error:
-        raise _damaged(path, "its header is not JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "its header is not JSON, or too deep") from error
     if not isinstance(header, dict):
         raise _damaged(path, "its header is no JSON object")
     return header
 
 
 def _stored(path: Path, name: str, entry: object, start: int) -> StoredTensor:
+    told = _SHORT.repr(name)
     match entry:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
             pass
         case _:
-            raise _damaged(path, f"its entry for {name!r} lacks a dtype, a shape or two offsets")
-    if not all(type(size) is int and size >= 0 for size in shape):
-        raise _damaged(path, f"its entry for {name!r} has the shape {shape}")
+            raise _damaged(path, f"its entry for {told} lacks a dtype, a shape or two offsets")
+    if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size < _LARGEST for size in shape):
+        raise _damaged(path, f"its entry for {told} has the shape {_SHORT.repr(shape)}")
     if dtype not in ITEM_BYTES:
         raise CheckpointError(
-            f"Expected tensors of a known dtype in {path}, but {name!r} is {dtype!r}: convert it to F32, F16 or BF16."
+            f"Expected tensors of a known dtype in {path}, but {told} is {_SHORT.repr(dtype)}: "
+            f"convert it to F32, F16 or BF16."
         )
     nbytes = math.prod(shape) * ITEM_BYTES[dtype]
-    if begin < 0 or end - begin != nbytes:
-        raise _damaged(path, f"{name!r} of {dtype} and shape {shape} needs {nbytes} bytes but lies at {begin} to {end}")
+    if not 0 <= begin < _LARGEST or end - begin != nbytes:
+        needed, first, last, sizes = map(_SHORT.repr, (nbytes, begin, end, shape))
+        raise _damaged(path, f"{told} of {dtype} and shape {sizes} needs {needed} bytes but lies at {first} to {last}")
     return StoredTensor(name=name, dtype=dtype, shape=tuple(shape), path=path, offset=start + begin, nbytes=nbytes)
 
 
 def _refuse_overlap(path: Path, tensors: dict[str, StoredTensor]) -> None:
     for one, other in pairwise(sorted(tensors.values(), key=lambda tensor: (tensor.offset, tensor.nbytes))):
         if one.offset + one.nbytes > other.offset:
-            raise _damaged(path, f"{one.name!r} and {other.name!r} overlap")
+            raise _damaged(path, f"{_SHORT.repr(one.name)} and {_SHORT.repr(other.name)} overlap")
 
 
 def _refuse_other_size(path: Path, tensors: dict[str, StoredTensor], start: int) -> None:
