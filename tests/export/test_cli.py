@@ -82,7 +82,7 @@ def test_other_versions_that_fit_are_named(checkpoints, tmp_path, build_engines)
 
 BAD_REQUESTS = {
     "no source": (["{tmp}/nothing", "--out", "{tmp}/out"], "nothing is no folder"),
-    "a source that is a file": (["{source}/model_index.json", "--out", "{tmp}/out"], "is no folder"),
+    "a source that is a file": (["{source}/model_index.json", "--out", "{tmp}/out"], "Expected a safetensors file"),
     "out is a file": (["{source}", "--out", "{source}/model_index.json"], "is a file: give a folder to --out"),
     "out is the checkpoint": (["{source}", "--out", "{source}"], "is a checkpoint: give another folder to --out"),
     "no out": (["{source}"], "'--out'"),
