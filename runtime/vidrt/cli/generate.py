@@ -21,6 +21,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--bundle", str, "BUNDLE", _DIR_OR_DEMO),
     ("--local-weights", _FILE, "DIR", _BUILDS),
     ("--model-id", str, "ID", _DOWNLOADS),
+    ("--use-bf16-t5", bool, None, "With --local-weights: the folder's own text encoder, no GGUF file that lies in it."),
     ("--revision", str, "REVISION", "The hub's branch, tag or commit.  [default: the main branch]"),
     ("--prompt", str, "TEXT", "What to show.  [default: the bundle's own]"),
     ("--negative-prompt", str, "TEXT", "What to avoid, where there is guidance."),

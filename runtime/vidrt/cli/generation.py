@@ -103,9 +103,12 @@ def _bundle(options: Mapping[str, Any], progress: Progress) -> str | Path:
         raise RequestError(f"{names} exclude each other: give one of them.")
     if options["revision"] is not None and options["model_id"] is None:
         raise RequestError("--revision concerns a model of the hub: give --model-id as well, or leave it out.")
+    if options["use_bf16_t5"] and options["local_weights"] is None:
+        raise RequestError("--use-bf16-t5 concerns a folder that may hold a GGUF file: give --local-weights as well.")
     version, quiet = options["ltxv_version"], options["quiet"]
     if options["local_weights"] is not None:
-        return bundle_of(options["local_weights"], version, progress, quiet=quiet)
+        full = bool(options["use_bf16_t5"])
+        return bundle_of(options["local_weights"], version, progress, quiet=quiet, use_bf16_t5=full)
     if options["model_id"] is not None:
         return bundle_of_model(options["model_id"], options["revision"], version, progress, quiet=quiet)
     return DEFAULT_BUNDLE if options["bundle"] is None else str(options["bundle"])

@@ -17,10 +17,11 @@ from vidrt.progress import Progress
 _LONGEST_NAME = 100
 
 
-def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: bool) -> Path:
+def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: bool, use_bf16_t5: bool = False) -> Path:
     """The bundle of a diffusers folder; built if there is none yet, or if the folder's files have changed.
 
-    The exporter runs as a command of its own, so PyTorch stays out of this process.
+    The exporter runs as a command of its own, so PyTorch stays out of this process. With `use_bf16_t5` the bundle is
+    one whose text encoder is the folder's own, and not a GGUF file that lies in it.
 
     Raises:
         RequestError: the folder is not there.
@@ -29,8 +30,9 @@ def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: b
     """
     if not source.is_dir():
         raise RequestError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")
-    bundle = built_bundles() / f"{source.resolve().name}-{_fingerprint(source)}"
-    return _built(str(source), bundle, _versioned(version), progress, quiet=quiet)
+    bundle = built_bundles() / f"{source.resolve().name}-{_fingerprint(source)}{'-bf16-t5' * use_bf16_t5}"
+    more = [*_versioned(version), *(["--use-bf16-t5"] if use_bf16_t5 else [])]
+    return _built(str(source), bundle, more, progress, quiet=quiet)
 
 
 def bundle_of_model(model: str, revision: str | None, version: str | None, progress: Progress, *, quiet: bool) -> Path:

@@ -34,6 +34,7 @@ FILES = [
     "--local-weights folder --device cuda:99", "--model-id tiny/ltx --bundle demo:ltx-video",
     "--model-id tiny/ltx --local-weights folder", "--model-id folder", "--revision main",
     "--revision main --local-weights folder", "--model-id tiny/ltx --device cuda:99",
+    "--use-bf16-t5", "--use-bf16-t5 --bundle demo:ltx-video", "--use-bf16-t5 --model-id tiny/ltx",
     "--output-dir a-file", "--output-dir a-file/deeper", "--output-dir taken",
     "--save-final-latents folder", "--save-final-latents nowhere/latents", "--save-final-latents a-file/latents",
 ]  # fmt: skip

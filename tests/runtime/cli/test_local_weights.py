@@ -101,6 +101,15 @@ def test_the_exporter_is_told_version_and_quiet(source, home, exporter):
     assert bundle.parent == home
 
 
+def test_the_folders_own_text_encoder_is_another_bundle(source, home, exporter):
+    """The exporter is told to take no GGUF file, and what it builds is kept apart."""
+    _, calls = exporter
+    bundles = [bundle_of(source, None, SilentProgress(), quiet=True, use_bf16_t5=full) for full in (False, True)]
+    assert [("--use-bf16-t5" in command) for command in calls] == [False, True]
+    assert bundles[0] != bundles[1]
+    assert {bundle.parent for bundle in bundles} == {home}
+
+
 def test_a_changed_checkpoint_is_another_bundle(source, home, exporter):
     """Files that changed, came or went make a new bundle; the same ones do not."""
     assert exporter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _ALIGNMENT, _DEFAULT_ALIGNMENT, _LARGEST_ALIGNMENT = "general.alignment", 32, 1 << 20
 _MOST_AXES = 4
-_LONGEST_NAME = 1024  # the format wants 64 bytes at most for a tensor's, and files go beyond that
+_LONGEST_NAME = 256  # the format wants 64 bytes at most for a tensor's, and files go beyond that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,7 @@ def _infos(cursor: Cursor, count: int) -> dict[str, tuple[tuple[int, ...], int, 
 def _alignment(cursor: Cursor, metadata: Mapping[str, object]) -> int:
     value = metadata.get(_ALIGNMENT, _DEFAULT_ALIGNMENT)
     if type(value) is not int or not 1 <= value <= _LARGEST_ALIGNMENT or value & (value - 1):
-        raise cursor.damaged(f"its {_ALIGNMENT} is {value!r}, no power of two")
+        raise cursor.damaged(f"its {_ALIGNMENT} is {reprlib.repr(value)}, no power of two")
     return value
 
 

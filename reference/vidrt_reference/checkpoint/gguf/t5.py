@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def read_gguf_text_encoder(path: Path) -> GgufTextEncoder:
     architecture = header.metadata.get("general.architecture")
     if architecture not in ARCHITECTURES:
         raise CheckpointError(
-            f"Expected a T5 encoder in {path}, but its architecture is {architecture!r}: use a GGUF file of T5 v1.1."
+            f"Expected a T5 encoder in {path}, but its architecture is {reprlib.repr(architecture)}: "
+            f"use a GGUF file of T5 v1.1."
         )
     named = _renamed(header)
     params = _params(header, str(architecture), named)
@@ -139,7 +141,7 @@ def _params(header: GgufHeader, architecture: str, named: Mapping[str, GgufTenso
         if (said := header.metadata.get(f"{architecture}.{key}", value)) != value:
             raise CheckpointError(
                 f"Expected {architecture}.{key} of {header.path} to be {value}, as its tensors are, but it is "
-                f"{said!r}: convert it again."
+                f"{reprlib.repr(said)}: convert it again."
             )
     return TextEncoderParams(
         vocab_size=vocabulary,
@@ -169,5 +171,7 @@ def _eps(header: GgufHeader, architecture: str) -> float:
     values = [header.metadata[key] for key in keys if key in header.metadata]
     eps = values[0] if values else _EPS
     if not isinstance(eps, float) or not 0 < eps < 1:
-        raise CheckpointError(f"Expected {keys[0]} of {header.path} above 0, but it is {eps!r}: convert it again.")
+        raise CheckpointError(
+            f"Expected {keys[0]} of {header.path} above 0, but it is {reprlib.repr(eps)}: convert it again."
+        )
     return float(f"{eps:.7g}")  # stored in fp32: 1e-6 again rather than 9.99999997e-07
