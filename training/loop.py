@@ -6,7 +6,7 @@ What a step sees depends on its number alone, never on what ran before: so a run
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +47,13 @@ class Phase:
         done = (step - self.warmup) / max(self.steps - self.warmup, 1)
         return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 
-    def optimizers(self, weights: Sequence[torch.Tensor]) -> list[torch.optim.Optimizer]:
+    def optimizers(self, model: nn.Module) -> list[torch.optim.Optimizer]:
         """Adam, and Muon for matrices and kernels where the phase wants it."""
-        matrices = [values for values in weights if self.orthogonal and values.ndim > 1]
-        others = [values for values in weights if not self.orthogonal or values.ndim <= 1]
+        kinds = (nn.Linear, nn.Conv2d, nn.Conv3d) if self.orthogonal else ()
+        matrices = [module.weight for module in model.modules() if isinstance(module, kinds)]
+        matrices = [weight for weight in matrices if weight.requires_grad]
+        known = {id(weight) for weight in matrices}
+        others = [weight for weight in model.parameters() if weight.requires_grad and id(weight) not in known]
         adam = torch.optim.AdamW(others, lr=self.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
         return [adam, Muon(matrices, lr=self.rate)] if matrices else [adam]
 
@@ -69,10 +72,10 @@ def run_phase(phase: Phase, model: nn.Module, loss_of: StepLoss, folder: Path) -
     """
     average = deepcopy(model).eval().requires_grad_(False)
     learned = [values for values in model.parameters() if values.requires_grad]
-    optimizers = phase.optimizers(learned)
+    optimizers = phase.optimizers(model)
     file = folder / f"{phase.name}.pt"
     parts = {"model": model, "average": average, **{f"optimizer{i}": part for i, part in enumerate(optimizers)}}
-    first = _load(file, parts)
+    first = _load(file, parts, phase.steps)
     line = _ProgressLine(phase, first)
     saved = time.monotonic()
     for step in range(first, phase.steps):
@@ -111,12 +114,15 @@ def _save(file: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer], st
     os.replace(beside, file)  # noqa: PTH105 - the rename that replaces
 
 
-def _load(file: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer]) -> int:
+def _load(file: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer], steps: int) -> int:
+    """Reads a checkpoint, of a finished phase only the average, and says how many steps it had made."""
     if not file.exists():
         return 0
     state = torch.load(file, map_location="cpu", weights_only=True)
+    is_done = state["step"] >= steps
     for name, part in parts.items():
-        part.load_state_dict(state[name])
+        if name == "average" or not is_done:
+            part.load_state_dict(state[name])
     return int(state["step"])
 
 
