@@ -16,7 +16,7 @@ from full_size_t5_files import TYPES, checkpoint, file_of, reference
 from measure import median, run, write
 
 TOKENS = (30, 128)
-RUNS = 3
+RUNS = 2
 OURS = """
 import json, sys, time
 import numpy as np

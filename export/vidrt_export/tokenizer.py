@@ -8,15 +8,19 @@ from pathlib import Path
 from vidrt_reference.checkpoint.errors import CheckpointError
 
 FAST, SLOW = "tokenizer.json", "spiece.model"
+# Where folders keep it: its own place, then those of text encoders.
+_PLACES = ("tokenizer", "text_encoder", "text_encoder_8bit", "text_encoder_gguf")
 
 
 def find_tokenizer(folder: Path) -> Path:
     """The file of a checkpoint that holds its tokenizer: tokenizer.json, or the sentencepiece model it is made from.
 
+    Its own folder comes first, then those of text encoders.
+
     Raises:
         CheckpointError: there is neither.
     """
-    places = [folder / "tokenizer" / name for name in (FAST, SLOW)]
+    places = [folder / place / name for place in _PLACES for name in (FAST, SLOW)]
     found = next((path for path in places if path.is_file()), None)
     if found is None:
         raise CheckpointError(f"{folder / 'tokenizer'} has neither {FAST} nor {SLOW}: download the tokenizer.")

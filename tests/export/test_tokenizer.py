@@ -90,6 +90,15 @@ def test_a_tokenizer_json_is_copied(checkpoints, tmp_path):
     assert filecmp.cmp(found, tmp_path / "tokenizer.json", shallow=False)
 
 
+def test_places_are_looked_at_in_their_order(tmp_path):
+    """A tokenizer's own folder first, then those of text encoders; of each tokenizer.json first."""
+    for place in ("text_encoder_gguf", "text_encoder_8bit", "text_encoder", "tokenizer"):
+        (tmp_path / place).mkdir()
+        for name in ("spiece.model", "tokenizer.json"):
+            (tmp_path / place / name).touch()
+            assert find_tokenizer(tmp_path) == tmp_path / place / name
+
+
 def test_what_is_no_sentencepiece_model_is_refused(tmp_path):
     """A file of that name that is something else is told so in one sentence, and nothing is written."""
     source, target = tmp_path / "spiece.model", tmp_path / "tokenizer.json"
