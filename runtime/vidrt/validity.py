@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidrt_engines.manifest import Engine
-from vidrt_engines.names import Backend, Component
+from vidrt_engines.names import Backend, Component, Precision
 from vidrt_engines.platforms import platform_name
 from vidrt_engines.tensorrt_wheels import library_cuda
 
@@ -113,7 +113,8 @@ def rebuild(engine: Engine, component: Component | None, folder: Path | None) ->
     """A clause with the command that builds an engine again: SOURCE, and what is not known here, are for the reader."""
     what = component or "COMPONENT"
     where = "BUNDLE" if folder is None else str(folder)
-    options = ["--out", where, "--backend", engine.backend, "--precision", engine.precision, "--component", what]
+    kept = ["--t5-gguf", "FILE"] if engine.precision is Precision.GGUF else ["--precision", engine.precision]
+    options = ["--out", where, "--backend", engine.backend, *kept, "--component", what]
     return f"run: {shlex.join(['build-engines', 'SOURCE', *options, *engine.options])}"
 
 

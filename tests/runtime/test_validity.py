@@ -1,12 +1,13 @@
 """An engine's key against a machine: each field that differs, and what cannot be said."""
 
+import dataclasses
 import sys
 
 import pytest
 from machines import NO_DRIVER, driver, gpu, pretend
 from vidrt import readiness, validity
 from vidrt.devices import Device
-from vidrt.validity import Invalid, Unknown, Valid, check, problem
+from vidrt.validity import Invalid, Unknown, Valid, check, problem, rebuild
 from vidrt_engines.manifest import BundleFile, Engine
 from vidrt_engines.names import Backend, Component, Precision
 
@@ -225,3 +226,11 @@ def test_graphs_for_onnxruntime_fit_everywhere(machine, device):
     """Without any library `problem` says nothing of them: their session names what is missing."""
     machine(NO_DRIVER, onnxruntime=None)
     assert problem(make_engine(Backend.ONNXRUNTIME), device) is None
+
+
+def test_the_command_for_a_gguf_text_encoder_asks_for_its_file(tmp_path):
+    """gguf is no precision that can be asked for: the file is."""
+    engine = dataclasses.replace(make_engine(Backend.ONNXRUNTIME), precision=Precision.GGUF)
+    told = rebuild(engine, Component.TEXT_ENCODER, tmp_path)
+    assert f"--out {tmp_path} --backend onnxruntime --t5-gguf FILE --component text_encoder" in told
+    assert "--precision" not in told
