@@ -1,0 +1,1 @@
+"""LoRA: files that change a model by products of two narrow matrices, merged into its weights."""
