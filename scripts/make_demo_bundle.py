@@ -1,14 +1,14 @@
-"""Makes the bundle that the package embeds: a tiny LTX-Video of the true architecture, UNTRAINED, with seeded weights.
+"""Makes the bundles that the package embeds from the trained models under demo/, as build-engines makes any other.
 
-    python scripts/make_demo_bundle.py
+    python scripts/make_demo_bundle.py [NAME ...]
 
-What it shows is noise turned into a pattern, never the prompt. The same command gives the same bytes.
+The same command gives the same bytes. How the models were trained: training/README.md.
 """
 
 import dataclasses
 import shutil
 import sys
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from vidrt_engines.manifest import write_bundle
@@ -20,30 +20,51 @@ from vidrt_export.plan import make_plan
 from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "engines" / "vidrt_engines" / "demo" / "ltx-video"
-NOTE = "This demo model is untrained: it shows that everything runs, not what was asked for."
-DEFAULTS = Defaults(
-    height=128, width=192, num_frames=25, fps=25, num_inference_steps=20, prompt="a red circle moves to the right"
-)
+SOURCES, TARGETS = ROOT / "demo", ROOT / "engines" / "vidrt_engines" / "demo"
 
-sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """An embedded bundle: its name, what a run of it takes where nothing is asked, and what to know of it."""
+
+    name: str
+    defaults: Defaults
+    note: str
+
+
+DEMOS = (
+    Demo(
+        name="ltx-video",
+        defaults=Defaults(
+            height=128, width=128, num_frames=17, fps=8, num_inference_steps=20,
+            prompt="a red circle moves to the right",
+        ),
+        note="A tiny model that knows coloured circles, squares and triangles, and how they move, grow or shrink.",
+    ),
+)  # fmt: skip
 
 
 def main() -> None:
-    """Saves the tiny checkpoint with diffusers and builds its bundle in half precision."""
-    import tiny_ltx
+    """Builds the demos that are named, or all."""
+    asked = sys.argv[1:]
+    for demo in DEMOS:
+        if not asked or demo.name in asked:
+            make(demo)
 
-    with tempfile.TemporaryDirectory() as work:
-        source = Path(work, "ltx-video-0.9.5-demo")
-        tiny_ltx.save(source, form="0.9.5", pipeline="LTXConditionPipeline")
-        plan = make_plan(
-            read_diffusers_folder(source), precision=Precision.FP16, components=(), backends=[Backend.ONNXRUNTIME]
-        )
-        shutil.rmtree(TARGET, ignore_errors=True)
-        bundle = build(plan, TARGET, Console(), NOTE)
-    write_bundle(TARGET, dataclasses.replace(bundle, settings=dataclasses.replace(bundle.ltx, defaults=DEFAULTS)))
-    size = sum(path.stat().st_size for path in TARGET.rglob("*") if path.is_file())
-    print(f"{TARGET.relative_to(ROOT)}: {size / 1e6:.1f} MB")
+
+def make(demo: Demo) -> None:
+    """Builds one bundle in half precision and writes its defaults into it."""
+    plan = make_plan(
+        read_diffusers_folder(SOURCES / demo.name), precision=Precision.FP16, components=(),
+        backends=[Backend.ONNXRUNTIME],
+    )  # fmt: skip
+    target = TARGETS / demo.name
+    shutil.rmtree(target, ignore_errors=True)
+    bundle = build(plan, target, Console(), demo.note)
+    settings = dataclasses.replace(bundle.settings, defaults=demo.defaults)
+    write_bundle(target, dataclasses.replace(bundle, settings=settings))
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    print(f"{target.relative_to(ROOT)}: {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
