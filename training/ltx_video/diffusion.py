@@ -18,6 +18,7 @@ from training.ltx_video.text import tokenise, written
 
 _BATCHES, _NOISE = 21, 22  # streams of random numbers
 _TIMESTEPS = 1000.0
+_LOGIT_MEAN, _LOGIT_DEVIATION = 1.0, 1.3  # mostly noisy: there colour, place and way are decided
 
 
 class Denoiser(nn.Module):
@@ -57,7 +58,7 @@ def train_diffusion(
         ids, mask = tokenise(tokenizer, [written(scenes[index], rng) for index in chosen], device)
         clean = tokens[torch.from_numpy(chosen)].to(device)
         random = generator(_NOISE, step, device)
-        sigma = torch.sigmoid(0.5 + 1.2 * torch.randn(len(clean), generator=random, device=device))
+        sigma = torch.sigmoid(_LOGIT_MEAN + _LOGIT_DEVIATION * torch.randn(len(clean), generator=random, device=device))
         noise = torch.randn(clean.shape, generator=random, device=device)
         share = sigma.view(-1, 1, 1)
         velocity = model((1 - share) * clean + share * noise, sigma, where, ids, mask)
