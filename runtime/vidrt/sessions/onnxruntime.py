@@ -23,8 +23,8 @@ ERRORS_ONLY = 3
 # open in 1 s instead of 30 s, 3.6 GB instead of 8.8 GB, steps as fast.
 UNFOLDED = {"optimization.constant_folding_max_output_size_in_bytes": str(1 << 20)}
 STAY_MAPPED = {"session.disable_prepacking": "1", **UNFOLDED}
-# Quantised blocks are packed when a graph opens: into as many bytes, which then are no longer mapped. Left in their file
-# they would be widened as a whole in every product, which then takes seven times as long at 32 rows, three at 128.
+# Quantised blocks are packed when a graph opens: into as many bytes, which then are no longer mapped. Left in their
+# file they would be widened as a whole in every product, which then takes seven times as long at 32 rows, three at 128.
 SETTINGS = {Precision.GGUF: UNFOLDED}
 
 
