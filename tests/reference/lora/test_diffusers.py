@@ -12,10 +12,6 @@ from peft import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from vidrt_reference.checkpoint.load import load
 from vidrt_reference.checkpoint.read import read_tensor
-from vidrt_reference.checkpoint.stored import read_header
-from vidrt_reference.lora.adapter import read_adapter
-from vidrt_reference.lora.merge import merge
-from vidrt_reference.ltx_video.original.names import TRANSFORMER_PARTS
 from vidrt_reference.ltx_video.rope import rope_tables
 from vidrt_reference.ltx_video.transformer import Transformer, TransformerParams
 
@@ -33,24 +29,6 @@ CONFIGS = {
     "divided by the root of the rank": {"lora_alpha": 6, "use_rslora": True, **PATTERNS},
     "biases": {"lora_alpha": 6, "lora_bias": True},
 }
-
-
-@pytest.fixture
-def base(tmp_path):
-    """A function of a dtype: the tiny transformer's tensors, in a file."""
-
-    def stored(dtype=torch.float32):
-        state = {name: value.to(dtype) for name, value in tiny_ltx.transformer().state_dict().items()}
-        save_file(state, tmp_path / "base.safetensors")
-        return read_header(tmp_path / "base.safetensors")
-
-    return stored
-
-
-def merged(tensors, *loras):
-    for path, scale in loras:
-        tensors = merge(tensors, read_adapter(path), scale, parts=TRANSFORMER_PARTS, what="transformer")
-    return tensors
 
 
 @torch.no_grad()
@@ -74,7 +52,7 @@ def assert_same_velocity(tensors, oracle):
 
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("form", ["adapter", "pipeline"])
-def test_files_that_diffusers_saves(tmp_path, base, config, form):
+def test_files_that_diffusers_saves(tmp_path, base, merged, config, form):
     """With alphas for all or for some, for roots of ranks, and with biases: the file's metadata are as diffusers'."""
     model = tiny_lora.trained(**CONFIGS[config])
     if form == "adapter":
@@ -89,7 +67,7 @@ def test_files_that_diffusers_saves(tmp_path, base, config, form):
     assert_same_velocity(merged(base(), (path, 1.0)), oracle)
 
 
-def test_files_without_any_alpha(tmp_path, base):
+def test_files_without_any_alpha(tmp_path, base, merged):
     """Products count as they are, whatever their ranks."""
     path = tiny_lora.save(tmp_path / "lora.safetensors")
     oracle = tiny_ltx.transformer()
@@ -97,7 +75,7 @@ def test_files_without_any_alpha(tmp_path, base):
     assert_same_velocity(merged(base(), (path, 1.0)), oracle)
 
 
-def test_alphas_among_the_tensors(tmp_path, base):
+def test_alphas_among_the_tensors(tmp_path, base, merged):
     """Each module has its own."""
     alphas = {name: 1.5 + number for number, name in enumerate(tiny_lora.RANKS)}
     path = tiny_lora.save(tmp_path / "lora.safetensors", alphas=alphas)
@@ -107,7 +85,7 @@ def test_alphas_among_the_tensors(tmp_path, base):
     assert_same_velocity(merged(base(), (path, 1.0)), oracle)
 
 
-def test_several_with_scales(tmp_path, base):
+def test_several_with_scales(tmp_path, base, merged):
     """Two files and one of them again, one against the others: as three adapters with weights."""
     scales = {"one": 0.7, "two": -0.45, "again": 1.6}
     paths = {name: tmp_path / f"{name}.safetensors" for name in ("one", "two")}
@@ -124,7 +102,7 @@ def test_several_with_scales(tmp_path, base):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_weights_are_those_that_diffusers_fuses(tmp_path, base, dtype):
+def test_weights_are_those_that_diffusers_fuses(tmp_path, base, merged, dtype):
     """In fp32, then rounded once; what no adapter names keeps its bytes."""
     path = tiny_lora.save(tmp_path / "lora.safetensors", alphas=dict.fromkeys(tiny_lora.RANKS, 3.0))
     oracle = tiny_ltx.transformer().to(dtype).float()
@@ -147,7 +125,7 @@ def test_weights_are_those_that_diffusers_fuses(tmp_path, base, dtype):
             assert (got == wanted).float().mean() > (0 if dtype is torch.float32 else 0.99)
 
 
-def test_comfy_files_are_diffusers(tmp_path, base):
+def test_comfy_files_are_diffusers(tmp_path, base, merged):
     """The spelling that Lightricks' trainer gives to ComfyUI, read by diffusers' pipeline."""
     path = tiny_lora.save(tmp_path / "lora.safetensors", spell="diffusion_model.{}".format)
     pipeline = tiny_ltx.build("0.9.0")
@@ -156,7 +134,7 @@ def test_comfy_files_are_diffusers(tmp_path, base):
     assert_same_velocity(merged(base(), (path, 0.6)), pipeline.transformer)
 
 
-def test_a_folder_that_peft_saved(tmp_path, base):
+def test_a_folder_that_peft_saved(tmp_path, base, merged):
     """Its alpha stands in adapter_config.json beside the file."""
     model = tiny_lora.trained(lora_alpha=10)
     state = {f"base_model.model.{name}": value for name, value in get_peft_model_state_dict(model).items()}
