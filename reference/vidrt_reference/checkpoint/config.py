@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A configuration whose values are asked for by key, type and default; `what` names it in errors."""
+    """A configuration whose values are asked for by key, type and default; `what` and `where` name it in errors."""
 
     what: str
     values: Mapping[str, object]
+    where: str = "config.json"
 
     def integer(self, key: str, default: int | None) -> int:
         """Return a positive integer; without a default the key must be there."""
@@ -86,7 +87,7 @@ class Config:
         ]
         if others:
             raise CheckpointError(
-                f"The {self.what}'s config.json was expected to hold only keys that are implemented, but has "
+                f"The {self.what}'s {self.where} was expected to hold only keys that are implemented, but has "
                 f"{', '.join(map(repr, sorted(others)))}: use a checkpoint of an architecture that is supported."
             )
 
@@ -99,7 +100,7 @@ class Config:
     def _error(self, key: str, wanted: str, value: object) -> CheckpointError:
         came = repr(value) if key in self.values else "nothing"
         return CheckpointError(
-            f"The {self.what}'s config.json was expected to have {wanted} at {key!r}, but has {came}: "
+            f"The {self.what}'s {self.where} was expected to have {wanted} at {key!r}, but has {came}: "
             f"mend the file or use a checkpoint of an architecture that is supported."
         )
 

@@ -50,6 +50,12 @@ def scaled(stored: StoredTensor, scale: StoredTensor, dtype: str = "BF16") -> St
     return replace(stored, dtype=dtype, nbytes=nbytes, recipe=_Scaled(of=stored, scale=scale, dtype=dtype))
 
 
+def widened(stored: StoredTensor, dtype: str = "BF16") -> StoredTensor:
+    """A tensor in 8 bits in a wider type, which holds the same numbers."""
+    nbytes = math.prod(stored.shape) * ITEM_BYTES[dtype]
+    return replace(stored, dtype=dtype, nbytes=nbytes, recipe=_Widened(of=stored, dtype=dtype))
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Transposed:
     of: StoredTensor
@@ -67,3 +73,12 @@ class _Scaled:
     def make(self) -> Tensor:
         value, scale = read_tensor(self.of).float(), read_tensor(self.scale).float()
         return (value * scale.reshape(-1, *[1] * (value.ndim - 1))).to(TORCH_TYPES[self.dtype])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Widened:
+    of: StoredTensor
+    dtype: str
+
+    def make(self) -> Tensor:
+        return read_tensor(self.of).to(TORCH_TYPES[self.dtype])
