@@ -1,11 +1,14 @@
 """The autoencoder: first both halves on single frames, then the decoder on frames that are seen together."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
-from diffusers.models.resnet import SpatioTemporalResBlock
+from diffusers.models.downsampling import Downsample2D
+from diffusers.models.resnet import ResnetBlock2D, SpatioTemporalResBlock, TemporalResnetBlock
+from diffusers.models.upsampling import Upsample2D
 from torch import nn
 
 from training.clips.draw import Bytes, draw
@@ -30,7 +33,7 @@ class _Still(nn.Module):
 def train_vae(work: Path, device: torch.device) -> AutoencoderKLTemporalDecoder:
     """Trains both halves on single frames, with temporal blocks that change nothing, and measures the latents."""
     torch.manual_seed(config.SEED)
-    whole = AutoencoderKLTemporalDecoder(**config.VAE).to(device)
+    whole = _plainly_begun(AutoencoderKLTemporalDecoder(**config.VAE)).to(device)
     vae = _without_time(whole)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
@@ -73,16 +76,34 @@ def to_tensor(frames: Bytes, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(frames)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+@torch.no_grad()
+def _plainly_begun(vae: AutoencoderKLTemporalDecoder) -> AutoencoderKLTemporalDecoder:
+    """Begins as a linear autoencoder: residual blocks add nothing, and what changes the size hands on what it gets.
+
+    From PyTorch's own beginning, signals fade at every change of size, and colours take most of the training to appear.
+    """
+    for block in vae.modules():
+        if isinstance(block, ResnetBlock2D):
+            nn.init.zeros_(block.conv2.weight)
+            nn.init.zeros_(block.conv2.bias)
+            if block.conv_shortcut is not None:
+                nn.init.orthogonal_(block.conv_shortcut.weight)
+        elif isinstance(block, TemporalResnetBlock):
+            nn.init.zeros_(block.conv2.weight)
+            nn.init.zeros_(block.conv2.bias)
+        elif isinstance(block, Upsample2D):
+            nn.init.dirac_(block.conv.weight)
+        elif isinstance(block, Downsample2D):
+            nn.init.dirac_(block.conv.weight)
+            block.conv.weight.copy_(block.conv.weight.sum(dim=(2, 3), keepdim=True).expand_as(block.conv.weight) / 9)
+    nn.init.dirac_(vae.decoder.time_conv_out.weight)
+    nn.init.zeros_(vae.decoder.time_conv_out.bias)
+    return vae
+
+
 def _without_time(whole: AutoencoderKLTemporalDecoder) -> AutoencoderKLTemporalDecoder:
-    """The VAE without its temporal blocks; in the whole one they change nothing to begin with."""
-    vae = AutoencoderKLTemporalDecoder(**config.VAE).to(next(whole.parameters()).device)
-    for block in whole.modules():
-        if isinstance(block, SpatioTemporalResBlock):
-            nn.init.zeros_(block.temporal_res_block.conv2.weight)
-            nn.init.zeros_(block.temporal_res_block.conv2.bias)
-    nn.init.dirac_(whole.decoder.time_conv_out.weight)
-    nn.init.zeros_(whole.decoder.time_conv_out.bias)
-    vae.load_state_dict(whole.state_dict())
+    """The VAE without its temporal blocks, which change nothing to begin with."""
+    vae = deepcopy(whole)
     for block in vae.modules():
         if isinstance(block, SpatioTemporalResBlock):
             block.temporal_res_block = _Still()
@@ -90,9 +111,10 @@ def _without_time(whole: AutoencoderKLTemporalDecoder) -> AutoencoderKLTemporalD
 
 
 def _frames(step: int) -> Bytes:
-    """Crops about shapes, and in every fourth step one whole frame, which costs as much: (B, H, W, 3)."""
+    """Crops about shapes, and in some steps a whole frame: (B, H, W, 3)."""
     rng = np.random.default_rng((_CROPS, step))
-    whole = step % 4 == 0
+    often = step >= config.WHOLE_OFTEN_FROM
+    whole = step % (config.WHOLE_OFTEN_EVERY if often else config.WHOLE_EVERY) == 0
     scenes = [
         random_still(_SCENES, step * config.VAE_BATCH + index) for index in range(1 if whole else config.VAE_BATCH)
     ]
