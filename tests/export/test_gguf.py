@@ -123,3 +123,19 @@ def test_compiled_engines_get_numbers(build_engines, source, gguf, tmp_path):
     line = found.out.splitlines()[1]
     assert line.startswith("text_encoder  tensorrt-rtx bf16 ")
     assert line.endswith("of t5.gguf")
+
+
+@pytest.mark.usefixtures("cached_traces")
+def test_a_plan_is_compiled_of_the_numbers(build_engines, source, gguf, tmp_path):
+    """TensorRT for RTX compiles the decoded weights, narrowed to bf16 and checked beside fp32."""
+    pytest.importorskip("tensorrt_rtx")
+    found = build_engines(
+        source, "--out", tmp_path / "bundle", "--t5-gguf", gguf, "--backend", "tensorrt-rtx", "--resolution", "32x32",
+        "--frames", "9", "--tolerance", "0.1", *ONLY,
+    )  # fmt: skip
+    assert found.status == 0, found.err
+    assert "bf16 is " in found.err
+    (engine,) = read_bundle(tmp_path / "bundle").engines["text_encoder"]
+    assert (engine.backend, engine.precision) == ("tensorrt-rtx", "bf16")
+    (plan,) = engine.files
+    assert plan.bytes > 2 * 2 * 7 * 256 * 256  # two bytes for each number of both blocks' matrices, and more
