@@ -153,6 +153,12 @@ def _key(step: Step) -> dict[str, str]:
     }
 
 
+def _loras(step: Step) -> dict[str, str]:
+    """What was merged, to be read by people: the weights' hash is what tells it apart, wherever the files lie."""
+    told = "; ".join(lora.told for lora in step.part.loras)
+    return {"loras": told} if told else {}
+
+
 def _up_to_date(step: Step, key: dict[str, str], bundle: Bundle, console: Console) -> Engine | None:
     """The engine that is there, if all it depends on is as it was; the weights are hashed only if the rest is."""
     for engine in bundle.engines.get(step.part.component, ()):
@@ -167,7 +173,7 @@ def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) 
     part = step.part
     with partial_folder(out, part.component) as folder:
         built = builder_of(step).write(step, folder, console)
-        key = {**key, **built.key, "weights": built.weights}
+        key = {**key, **built.key, "weights": built.weights, **_loras(step)}
         identity = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]
         target = out / part.component / f"{step.backend}-{step.precision}-{identity}"
         move_into_place(folder, target)
@@ -179,7 +185,7 @@ def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) 
         outputs=part.signature.outputs,
         key=key,
         profiles=step.profiles,
-        options=step.size_options,
+        options=(*step.size_options, *(word for lora in part.loras for word in ("--lora", lora.option))),
     )
 
 

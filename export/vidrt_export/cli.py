@@ -84,6 +84,10 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
     help="LTX-Video: the text encoder from a GGUF file, which onnxruntime plays as it is quantised.",
 )  # fmt: skip
 @click.option("--use-bf16-t5", is_flag=True, help="LTX-Video: the folder's own text encoder or none, no GGUF file.")
+@click.option(
+    "--lora", "loras", multiple=True, metavar="FILE[:SCALE]",
+    help="Merge a LoRA into the transformer (SVD: the UNet); repeatable, and several add up.",
+)  # fmt: skip
 @click.option("--note", help="A sentence shown wherever the bundle is used.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")

@@ -11,6 +11,8 @@ from vidrt_engines.names import Component, Family
 from vidrt_reference.checkpoint.load import match
 from vidrt_reference.checkpoint.stored import StoredTensor
 
+from vidrt_export.lora import Lora
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -26,6 +28,7 @@ class Part:
         gguf: the types of a GGUF file's matrices, which stay in their blocks; empty for other files.
         plain: the same component with numbers in their place, for a backend that cannot play the blocks.
         origin: the file that it comes from, where that is not the checkpoint's own.
+        loras: what has been merged into the tensors.
     """
 
     component: Component
@@ -39,6 +42,7 @@ class Part:
     gguf: str = ""
     plain: "Part | None" = None
     origin: str | None = None
+    loras: tuple[Lora, ...] = ()
 
     @property
     def weight_bytes(self) -> int:

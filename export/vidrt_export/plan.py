@@ -168,7 +168,8 @@ def _lines(step: Step) -> list[str]:
         f"{step.part.component:<13} {step.backend} {step.precision:<5} {size:>9} from {len(step.part.used())} tensors"
     ) + (f" of {step.part.origin}" if step.part.origin else "")
     spans = (", ".join(f"{axis} {span}" for axis, span in sorted(one.items())) for one in step.profiles)
-    return [head, *(f"  {line}" for line in spans)]
+    merged = (f"with the LoRA {lora.told}" for lora in step.part.loras)
+    return [head, *(f"  {line}" for line in (*merged, *spans))]
 
 
 def _megabytes(count: int) -> str:

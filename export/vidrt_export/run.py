@@ -13,10 +13,12 @@ from vidrt_export.buckets import read_buckets
 from vidrt_export.build import build
 from vidrt_export.checks.precision import Limits
 from vidrt_export.console import Console
+from vidrt_export.lora import parse_lora
 from vidrt_export.plan import Plan, check_disk, make_plan
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.sources.known import Known
 from vidrt_export.sources.locate import Located, locate
+from vidrt_export.sources.lora import with_loras
 from vidrt_export.sources.model_index import MODEL_INDEX
 from vidrt_export.sources.source import read_source
 from vidrt_export.sources.text_encoder import T5Choice
@@ -45,6 +47,7 @@ class Request:
     parts: Sequence[str]
     t5_gguf: Path | None
     use_bf16_t5: bool
+    loras: Sequence[str]
     note: str | None
     dry_run: bool
     quiet: bool
@@ -58,6 +61,7 @@ def run(request: Request) -> None:
     """
     _check_out(request.out)
     console = Console(quiet=request.quiet)
+    loras = [parse_lora(text) for text in request.loras]
     located = _located(request)
     if request.dry_run and (lines := located.to_come()):
         click.echo("\n".join(lines))
@@ -66,7 +70,7 @@ def run(request: Request) -> None:
     if request.ltxv_version is None and len(checkpoint.versions) > 1:
         others = ", ".join(checkpoint.versions[1:])
         console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")
-    plan = _planned(request, checkpoint)
+    plan = _planned(request, with_loras(checkpoint, loras, _components(request)))
     if request.dry_run:
         check_disk(plan, request.out)
         click.echo("\n".join(plan.lines()))
@@ -106,7 +110,7 @@ def _planned(request: Request, checkpoint: Checkpoint) -> Plan:
     return make_plan(
         checkpoint,
         precision=_precision(request),
-        components=[Component(part) for part in request.parts],
+        components=_components(request),
         backends=[Backend(backend) for backend in request.backends],
         buckets=read_buckets(request.resolutions, request.frames, request.batch, checkpoint.settings),
         options=Options(
@@ -116,6 +120,10 @@ def _planned(request: Request, checkpoint: Checkpoint) -> Plan:
             limits=Limits(seconds=60 * request.check_minutes, tolerance=request.tolerance),
         ),
     )
+
+
+def _components(request: Request) -> list[Component]:
+    return [Component(part) for part in request.parts]
 
 
 def _precision(request: Request) -> Precision | None:

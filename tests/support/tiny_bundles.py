@@ -48,14 +48,17 @@ def plan(
     batch: int = 1,
     options: Options | None = None,
     t5: T5Choice | None = None,
+    loras: tuple[str, ...] = (),
 ) -> Plan:
     """Plan engines of a diffusers folder, for the tiniest videos."""
     from vidrt_engines.names import Backend, Component, Precision
     from vidrt_export.buckets import read_buckets
+    from vidrt_export.lora import parse_lora
     from vidrt_export.plan import make_plan
     from vidrt_export.sources.diffusers_folder import read_diffusers_folder
+    from vidrt_export.sources.lora import with_loras
 
-    checkpoint = read_diffusers_folder(source, t5=t5)
+    checkpoint = with_loras(read_diffusers_folder(source, t5=t5), [parse_lora(text) for text in loras])
     return make_plan(
         checkpoint,
         precision=Precision(precision) if precision else None,

@@ -31,12 +31,11 @@ RANKS = {
 OFFICIAL = {"proj_in": "patchify_proj", "time_embed": "adaln_single"}
 
 
-def pairs(seed: int = 0, ranks: Mapping[str, int] | None = None) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Draw both matrices of each module: down (rank, inputs) and up (outputs, rank)."""
-    ranks = RANKS if ranks is None else ranks
-    generator, modules = torch.Generator().manual_seed(seed), dict(tiny_ltx.transformer().named_modules())
-    found = {}
-    for name, rank in ranks.items():
+def pairs(seed: int = 0, model: Any = None) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Draw both matrices of each module of RANKS: (rank, inputs) and (outputs, rank)."""
+    modules = dict((model or tiny_ltx.transformer()).named_modules())
+    generator, found = torch.Generator().manual_seed(seed), {}
+    for name, rank in RANKS.items():
         outputs, inputs = modules[name].weight.shape
         down = torch.randn(rank, inputs, generator=generator) * inputs**-0.5
         found[name] = down, 0.5 * torch.randn(outputs, rank, generator=generator)
@@ -57,9 +56,9 @@ def spelled(
     return state
 
 
-def save(path: Path, seed: int = 0, **options: Any) -> Path:
+def save(path: Path, seed: int = 0, *, model: Any = None, **options: Any) -> Path:
     """Save a LoRA as diffusers spells it, or as `spelled` is told to."""
-    save_file(spelled(pairs(seed), **options), path)
+    save_file(spelled(pairs(seed, model), **options), path)
     return path
 
 

@@ -12,6 +12,7 @@ from vidrt_engines.names import Precision
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.read import read_tensor
 from vidrt_reference.checkpoint.stored import StoredTensor
+from vidrt_reference.lora.merged import Merged
 
 PIECE = 1 << 22
 PAGE, LINE = 4096, 64
@@ -110,9 +111,8 @@ def write_weights(
     source, written = hashlib.sha256(), hashlib.sha256()
     with path.open("wb") as file:
         for name in tensors:
-            _describe(source, name, tensors[name])
             gap = bytes(placed[name].offset - file.tell())
-            for piece in chain((gap,), _pieces(tensors[name], placed[name].dtype, source, advance)):
+            for piece in chain((gap,), _pieces(name, tensors[name], placed[name].dtype, source, advance)):
                 file.write(piece)
                 written.update(piece)
         file.flush()
@@ -124,22 +124,42 @@ def hash_weights(tensors: Mapping[str, StoredTensor], advance: Callable[[int], N
     """The hash that `write_weights` gives, without writing."""
     digest = hashlib.sha256()
     for name, tensor in tensors.items():
-        _describe(digest, name, tensor)
-        for piece in _read(tensor):
-            digest.update(piece)
-            advance(len(piece))
+        _hash(digest, name, tensor, advance)
     return digest.hexdigest()
+
+
+def _hash(digest: "hashlib._Hash", name: str, tensor: StoredTensor, advance: Callable[[int], None]) -> None:
+    """Adds a tensor to a hash: what one with LoRAs in it is made from, so that it need not be made."""
+    _describe(digest, name, tensor)
+    if isinstance(tensor.recipe, Merged):
+        for told, ingredient in tensor.recipe.ingredients():
+            _hash(digest, told, ingredient, _tell_nobody)
+        advance(tensor.nbytes)
+        return
+    for piece in _read(tensor):
+        digest.update(piece)
+        advance(len(piece))
 
 
 def _describe(digest: "hashlib._Hash", name: str, tensor: StoredTensor) -> None:
     digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode())
 
 
+def _tell_nobody(count: int) -> None:
+    """A progress that nobody follows."""
+
+
 def _pieces(
-    tensor: StoredTensor, dtype: str, source: "hashlib._Hash", advance: Callable[[int], None]
+    name: str, tensor: StoredTensor, dtype: str, source: "hashlib._Hash", advance: Callable[[int], None]
 ) -> Iterator[bytearray | memoryview]:
+    is_merged = isinstance(tensor.recipe, Merged)
+    if is_merged:
+        _hash(source, name, tensor, _tell_nobody)
+    else:
+        _describe(source, name, tensor)
     for piece in _read(tensor):
-        source.update(piece)
+        if not is_merged:
+            source.update(piece)
         yield piece if dtype == tensor.dtype else _converted(piece, tensor, dtype)
         advance(len(piece))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vidrt_reference.checkpoint.stored import StoredTensor
 
-_BLOCK = 1 << 22  # numbers made at once
+_BLOCK = 1 << 20  # numbers made at once
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ import pytest
 import tiny_ltx
 import torch
 from safetensors.torch import save_file
+from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.stored import read_header
 from vidrt_reference.lora.adapter import read_adapter
 from vidrt_reference.lora.merge import merge
@@ -41,8 +42,6 @@ def refused(tmp_path, base, merged):
     def sentence(state, metadata=None):
         path = tmp_path / "lora.safetensors"
         save_file(state, path, metadata=metadata)
-        from vidrt_reference.checkpoint.errors import CheckpointError
-
         with pytest.raises(CheckpointError) as found:
             merged(base(), (path, 1.0))
         return str(found.value).replace(str(path), "FILE").replace(path.name, "FILE")

@@ -59,7 +59,7 @@ def test_a_vector_may_differ(stored):
 
 
 def test_weights_of_eight_bits_with_a_scale(stored):
-    """What is added to is the product, before it is rounded to bf16 as it would be alone."""
+    """What is added to is the product in bf16, as it would be without a LoRA."""
     values = drawn()
     eight, scale = values["weight"].to(torch.float8_e4m3fn), torch.tensor(0.37)
     found = stored(eight=eight, scale=scale, down=values["down"], up=values["up"])
