@@ -20,7 +20,7 @@ PALETTE: dict[Colour, tuple[int, int, int]] = {
     Colour.PURPLE: (130, 40, 170),
     Colour.PINK: (245, 120, 190),
 }
-STRIPES, STRIPE_DEPTH = 8, 0.18
+STRIPE_DEPTH = 0.18
 _GROWTH = (0.6, 1.35)
 
 
@@ -73,5 +73,5 @@ def _background(scene: Scene, x: Floats) -> Floats:
     """The grey of the background: (1, W)."""
     if not scene.striped:
         return np.full_like(x, scene.tone)
-    wave = np.sin(2 * np.pi * STRIPES * x) * np.float32(12)
+    wave = np.sin(2 * np.pi * scene.stripes * x) * np.float32(12)
     return (scene.tone - STRIPE_DEPTH * np.clip(wave + 0.5, 0, 1)).astype(np.float32)

@@ -66,6 +66,7 @@ class Scene:
         travel: how far it goes along each axis of its motion until the last frame.
         tone: the grey of the background, from 0 (black) to 1.
         striped: whether the background has vertical stripes.
+        stripes: how many it has then.
     """
 
     colour: Colour
@@ -76,6 +77,7 @@ class Scene:
     travel: float = 0.4
     tone: float = 0.9
     striped: bool = False
+    stripes: int = 8
 
 
 def is_held_out(colour: Colour, shape: Shape, motion: Motion) -> bool:

@@ -69,8 +69,8 @@ WHOLE_EVERY, WHOLE_OFTEN_EVERY, WHOLE_OFTEN_FROM = 8, 4, 700
 DECODER_FRAMES, LATENT_NOISE = 3, 0.05
 
 # Ways of shapes are encoded once: twice as many frames as a clip has, for clips of full and half the speed.
-WAYS, WAY_FRAMES = 128, 2 * FRAMES - 1
-DIFFUSION_PHASE = Phase(name="diffusion", steps=3000, rate=2e-3, warmup=100, decay=0.997, orthogonal=True)
+WAYS, WAY_FRAMES = 96, 2 * FRAMES - 1
+DIFFUSION_PHASE = Phase(name="diffusion", steps=2400, rate=2e-3, warmup=100, decay=0.997, orthogonal=True)
 DIFFUSION_BATCH = 4
 PICTURE_DROPOUT = 0.12
 # How much the picture's latents move for each unit of noise on the picture: six times what was measured, so that the

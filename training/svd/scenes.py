@@ -8,6 +8,8 @@ from training.clips.scene import Colour, Motion, Scene, Shape, is_held_out, rand
 
 WAYS = {Shape.CIRCLE: Motion.RIGHT, Shape.SQUARE: Motion.LEFT, Shape.TRIANGLE: Motion.UP}
 LAST_BUCKET = 255
+# As wide as a latent: narrower ones, which repeat from latent to latent, could not be told apart from their mean.
+STRIPES = 4
 FARTHEST = 0.4  # of the frame's side, in the last bucket
 _MARGIN = 0.03
 
@@ -26,7 +28,7 @@ def svd_scene(rng: np.random.Generator, colour: Colour, shape: Shape, travel: fl
     scene = random_scene(rng, colour, shape, WAYS[shape])
     room = 0.5 - _MARGIN - 1.4 * scene.size
     start = tuple(_start(rng, room, sign * travel) for sign in scene.motion.direction)
-    return replace(scene, start=(start[0], start[1]), travel=travel)
+    return replace(scene, start=(start[0], start[1]), travel=travel, stripes=STRIPES)
 
 
 def random_svd_scene(seed: int, index: int) -> Scene:
