@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from vidrt_engines.schedule import Shift
+from vidrt_engines.schedule import Sampler, Shift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +19,13 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulerSettings:
-    """The part of the checkpoint's scheduler_config.json that LTX-Video uses."""
+    """The part of the checkpoint's scheduler's configuration that LTX-Video uses.
 
+    Attributes:
+        sampler: the form of the schedule, which official files say and diffusers' scheduler_config.json does not.
+    """
+
+    sampler: Sampler | None = None
     shift: Shift | None = None
     static_shift: float = 1.0
     terminal: float | None = None

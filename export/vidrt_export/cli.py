@@ -83,6 +83,10 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
     "--t5-gguf", metavar="FILE", type=click.Path(path_type=Path),
     help="LTX-Video: the text encoder from a GGUF file, which onnxruntime plays as it is quantised.",
 )  # fmt: skip
+@click.option(
+    "--text-encoder", metavar="DIR", type=click.Path(path_type=Path),
+    help="LTX-Video: the folder with text_encoder and tokenizer, where they are not beside SOURCE.",
+)  # fmt: skip
 @click.option("--use-bf16-t5", is_flag=True, help="LTX-Video: the folder's own text encoder or none, no GGUF file.")
 @click.option(
     "--lora", "loras", multiple=True, metavar="FILE[:SCALE]",

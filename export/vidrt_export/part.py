@@ -29,6 +29,7 @@ class Part:
         plain: the same component with numbers in their place, for a backend that cannot play the blocks.
         origin: the file that it comes from, where that is not the checkpoint's own.
         loras: what has been merged into the tensors.
+        note: a sentence about the weights, for whoever builds them.
     """
 
     component: Component
@@ -43,6 +44,7 @@ class Part:
     plain: "Part | None" = None
     origin: str | None = None
     loras: tuple[Lora, ...] = ()
+    note: str | None = None
 
     @property
     def weight_bytes(self) -> int:

@@ -46,6 +46,7 @@ class Request:
     tolerance: float | None
     parts: Sequence[str]
     t5_gguf: Path | None
+    text_encoder: Path | None
     use_bf16_t5: bool
     loras: Sequence[str]
     note: str | None
@@ -71,6 +72,8 @@ def run(request: Request) -> None:
         others = ", ".join(checkpoint.versions[1:])
         console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")
     plan = _planned(request, with_loras(checkpoint, loras, _components(request)))
+    for note in dict.fromkeys(step.part.note for step in plan.steps if step.part.note):
+        console.note(note)
     if request.dry_run:
         check_disk(plan, request.out)
         click.echo("\n".join(plan.lines()))
@@ -92,7 +95,7 @@ def _located(request: Request) -> Located:
         revision=request.revision,
         precision=_precision(request),
         version=request.ltxv_version,
-        text_encoder=request.t5_gguf is None,
+        text_encoder=request.t5_gguf is None and request.text_encoder is None,
     )
 
 
@@ -102,7 +105,7 @@ def _known(request: Request, located: Located) -> Known:
         version=request.ltxv_version,
         num_frames=request.num_frames,
         title=located.title,
-        t5=T5Choice(gguf=request.t5_gguf, full=request.use_bf16_t5),
+        t5=T5Choice(gguf=request.t5_gguf, full=request.use_bf16_t5, folder=request.text_encoder),
     )
 
 

@@ -12,18 +12,21 @@ FAST, SLOW = "tokenizer.json", "spiece.model"
 _PLACES = ("tokenizer", "text_encoder", "text_encoder_8bit", "text_encoder_gguf")
 
 
-def find_tokenizer(folder: Path) -> Path:
+def find_tokenizer(*folders: Path) -> Path:
     """The file of a checkpoint that holds its tokenizer: tokenizer.json, or the sentencepiece model it is made from.
 
-    Its own folder comes first, then those of text encoders.
+    In each folder tokenizer.json comes first, in whichever place it lies, since nothing has to be made of it.
+
+    Args:
+        folders: the checkpoint's folder, then others that may have it.
 
     Raises:
         CheckpointError: there is neither.
     """
-    places = [folder / place / name for place in _PLACES for name in (FAST, SLOW)]
-    found = next((path for path in places if path.is_file()), None)
+    paths = (folder / place / name for folder in folders for name in (FAST, SLOW) for place in _PLACES)
+    found = next((path for path in paths if path.is_file()), None)
     if found is None:
-        raise CheckpointError(f"{folder / 'tokenizer'} has neither {FAST} nor {SLOW}: download the tokenizer.")
+        raise CheckpointError(f"{folders[0] / 'tokenizer'} has neither {FAST} nor {SLOW}: download the tokenizer.")
     return found
 
 

@@ -91,12 +91,20 @@ def test_a_tokenizer_json_is_copied(checkpoints, tmp_path):
 
 
 def test_places_are_looked_at_in_their_order(tmp_path):
-    """A tokenizer's own folder first, then those of text encoders; of each tokenizer.json first."""
-    for place in ("text_encoder_gguf", "text_encoder_8bit", "text_encoder", "tokenizer"):
-        (tmp_path / place).mkdir()
-        for name in ("spiece.model", "tokenizer.json"):
+    """tokenizer.json wherever it lies, in a tokenizer's own folder first, then in those of text encoders."""
+    for name in ("spiece.model", "tokenizer.json"):
+        for place in ("text_encoder_gguf", "text_encoder_8bit", "text_encoder", "tokenizer"):
+            (tmp_path / place).mkdir(exist_ok=True)
             (tmp_path / place / name).touch()
             assert find_tokenizer(tmp_path) == tmp_path / place / name
+
+
+def test_further_folders_come_after_the_first(tmp_path):
+    """A sentencepiece model in the first folder is found before anything in the second."""
+    for folder, name in (("second", "tokenizer.json"), ("first", "spiece.model")):
+        (tmp_path / folder / "tokenizer").mkdir(parents=True)
+        (tmp_path / folder / "tokenizer" / name).touch()
+        assert find_tokenizer(tmp_path / "first", tmp_path / "second") == tmp_path / folder / "tokenizer" / name
 
 
 def test_what_is_no_sentencepiece_model_is_refused(tmp_path):

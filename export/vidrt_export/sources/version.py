@@ -2,8 +2,9 @@
 
 import re
 
-from vidrt_engines.versions import VERSIONS, Version, version_named
+from vidrt_engines.versions import VERSIONS, RopeTime, Version, version_named
 from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.ltx_video.original.config import Told
 from vidrt_reference.ltx_video.vae_params import VaeParams
 
 LAYERS_13B = 48
@@ -26,6 +27,37 @@ def versions_of_form(vae: VaeParams, layers: int) -> tuple[str, ...]:
     alike = [version for version in VERSIONS.values() if _form(vae) == _form_of(version)]
     of_depth = tuple(version.name for version in alike if _fits_depth(version, layers))
     return of_depth or tuple(version.name for version in alike)
+
+
+def told_versions(vae: VaeParams, layers: int, told: Told, name: str) -> tuple[str, ...]:
+    """The versions that an official file may be, oldest first: by its form, its metadata, and then its name.
+
+    Raises:
+        CheckpointError: no version of the file's form is what its metadata say.
+    """
+    of_form = versions_of_form(vae, layers)
+    fitting = tuple(version for version in of_form if _is_told(VERSIONS[version], told))
+    if not fitting:
+        raise CheckpointError(
+            f"The file's tensors are those of {' or '.join(of_form)}, and its metadata say otherwise: "
+            f"use the file as it was published."
+        )
+    return tuple(version for version in fitting if _is_named(version, name)) or fitting
+
+
+def official_version(asked: str | None, fitting: tuple[str, ...]) -> str:
+    """The version asked for, else the oldest that fits; what a file's name says binds like all else in it.
+
+    Raises:
+        CheckpointError: an unknown version, or one that contradicts the file.
+    """
+    chosen = chosen_version(asked, fitting)
+    if chosen not in fitting:
+        raise CheckpointError(
+            f"The file is by its metadata or its name {' or '.join(fitting)}, not {asked}: leave --ltxv-version out, "
+            f"or rename the file if its name is wrong."
+        )
+    return chosen
 
 
 def chosen_version(asked: str | None, fitting: tuple[str, ...]) -> str:
@@ -75,3 +107,15 @@ def _same_files(asked: str, fitting: tuple[str, ...]) -> bool:
     """Whether a version has the same architecture as those that fit, so that only a name spoke against it."""
     a, b = VERSIONS[asked], VERSIONS[fitting[0]]
     return _form_of(a) == _form_of(b) and _fits_depth(a, b.layers)
+
+
+def _is_told(version: Version, told: Told) -> bool:
+    """Whether a version is what a file's metadata say; they may say nothing.
+
+    Distilled models alone are bound to a list of sigmas.
+    """
+    return (
+        (told.causal_time is None or told.causal_time == (version.rope_time is RopeTime.CAUSAL))
+        and (told.sigmas is None or "distilled" in version.name)
+        and (told.version is None or _is_named(version.name, told.version))
+    )

@@ -95,8 +95,10 @@ def _with_own_scheduler(schedule: Schedule, settings: LtxSettings) -> Schedule:
     own = settings.scheduler
     if schedule.sampler is Sampler.LIST:
         return schedule
-    if own.shift is None:
-        return dataclasses.replace(schedule, shift=None, static_shift=own.static_shift, terminal=own.terminal)
     return dataclasses.replace(
-        schedule, sampler=Sampler.LINSPACE, shift=own.shift, static_shift=1.0, terminal=own.terminal
+        schedule,
+        sampler=own.sampler or (schedule.sampler if own.shift is None else Sampler.LINSPACE),
+        shift=own.shift,
+        static_shift=own.static_shift if own.shift is None else 1.0,
+        terminal=own.terminal,
     )
