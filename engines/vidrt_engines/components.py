@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vidrt_engines.guidance import PERTURBATIONS
 from vidrt_engines.names import Component
 from vidrt_engines.tensors import Axis, TensorSpec
 
@@ -24,11 +25,12 @@ def text_encoder(*, width: int) -> Signature:
     )
 
 
-def transformer(*, in_channels: int, out_channels: int, text_width: int, rope_width: int) -> Signature:
+def transformer(*, in_channels: int, out_channels: int, text_width: int, rope_width: int, layers: int) -> Signature:
     """The denoiser: `latents` (B, S, C) to `velocity` (B, S, C).
 
     `context` is packed to its real tokens, so there is no mask. `timestep` is 1000·sigma, one for all tokens or one
     each. `rope_cos` and `rope_sin` (S, rope_width / 2) have one entry for each pair of neighbouring channels.
+    `perturbation` (B, layers, 3) is 1 where a block is perturbed in one of `guidance.PERTURBATIONS`, else 0.
     """
     return Signature(
         inputs=(
@@ -37,6 +39,7 @@ def transformer(*, in_channels: int, out_channels: int, text_width: int, rope_wi
             float_tensor("timestep", "batch", "timestep_tokens"),
             float_tensor("rope_cos", "tokens", rope_width // 2),
             float_tensor("rope_sin", "tokens", rope_width // 2),
+            float_tensor("perturbation", "batch", layers, len(PERTURBATIONS)),
         ),
         outputs=(float_tensor("velocity", "batch", "tokens", out_channels),),
     )

@@ -6,6 +6,7 @@ Source: the `configs/*.yaml` of the official LTX-Video repository.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from vidrt_engines.guidance import Guidance
 from vidrt_engines.schedule import Sampler, Schedule, Shift
 
 NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorted"
@@ -19,19 +20,6 @@ class RopeTime(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guidance:
-    """Classifier-free guidance: one scale, or one for each of `timesteps` (sigmas, falling)."""
-
-    scales: tuple[float, ...] = (1.0,)
-    timesteps: tuple[float, ...] = ()
-
-    def at(self, sigma: float) -> float:
-        """The scale for a step: that of the first timestep at or below its sigma, else the last."""
-        below = (scale for t, scale in zip(self.timesteps, self.scales, strict=False) if t <= sigma)
-        return next(below, self.scales[-1])
-
-
-@dataclass(frozen=True, kw_only=True)
 class Version:
     """An official version's recipe.
 
@@ -42,7 +30,6 @@ class Version:
         rope_time: the rotary embedding's time.
         decode_timestep, decode_noise_scale: for VAEs that are conditioned on a timestep.
         passes: how many passes the official code makes.
-        stg_scale: the official spatio-temporal guidance, 0 where there is none.
     """
 
     name: str
@@ -54,7 +41,6 @@ class Version:
     decode_timestep: float = 0.05
     decode_noise_scale: float = 0.025
     passes: int = 1
-    stg_scale: float = 0.0
 
 
 LTX_SHIFT = Shift(base=0.95, maximum=2.05, base_tokens=1024, max_tokens=4096)
@@ -62,27 +48,33 @@ _SHIFTED = Schedule(sampler=Sampler.LINSPACE, steps=40, shift=LTX_SHIFT, termina
 _QUADRATIC = Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=40)
 _DISTILLED = Schedule(sampler=Sampler.LIST, steps=7, sigmas=(1.0, 0.9937, 0.9875, 0.9812, 0.9750, 0.9094, 0.7250))
 _DEV_13B = Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=30, skip_last=3)
-_DEV_13B_GUIDANCE = Guidance(
-    timesteps=(1.0, 0.996, 0.9933, 0.9850, 0.9767, 0.9008, 0.6180), scales=(1, 1, 6, 8, 6, 1, 1)
+_GUIDANCE_2B = Guidance(scales=(3.0,), stg_scales=(1.0,), rescaling_scales=(0.7,), blocks=((19,),))
+_GUIDANCE_13B = Guidance(
+    timesteps=(1.0, 0.996, 0.9933, 0.9850, 0.9767, 0.9008, 0.6180),
+    scales=(1, 1, 6, 8, 6, 1, 1),
+    stg_scales=(0, 0, 4, 4, 4, 2, 1),
+    rescaling_scales=(1, 1, 0.5, 0.5, 1, 1, 1),
+    blocks=((), (11, 25, 35, 39), (22, 35, 39), (28,), (28,), (28,), (28,)),
+    cfg_star=True,
 )
-_SCALE_3 = Guidance(scales=(3.0,))
+_DISTILLED_GUIDANCE = Guidance(blocks=((42,),))
 
 _ALL = (
-    Version(name="0.9.0", layers=28, schedule=_SHIFTED, guidance=_SCALE_3, rope_time=RopeTime.PLAIN, stg_scale=1),
-    Version(name="0.9.1", layers=28, schedule=_SHIFTED, guidance=_SCALE_3, rope_time=RopeTime.PLAIN, stg_scale=1),
-    Version(name="0.9.5", layers=28, schedule=_QUADRATIC, guidance=_SCALE_3, stg_scale=1),
-    Version(name="0.9.6-dev", layers=28, schedule=_QUADRATIC, guidance=_SCALE_3, stg_scale=1),
+    Version(name="0.9.0", layers=28, schedule=_SHIFTED, guidance=_GUIDANCE_2B, rope_time=RopeTime.PLAIN),
+    Version(name="0.9.1", layers=28, schedule=_SHIFTED, guidance=_GUIDANCE_2B, rope_time=RopeTime.PLAIN),
+    Version(name="0.9.5", layers=28, schedule=_QUADRATIC, guidance=_GUIDANCE_2B),
+    Version(name="0.9.6-dev", layers=28, schedule=_QUADRATIC, guidance=_GUIDANCE_2B),
     Version(
         name="0.9.6-distilled",
         layers=28,
         schedule=Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=8),
         stochastic=True,
     ),
-    Version(name="0.9.7-dev", layers=48, schedule=_DEV_13B, guidance=_DEV_13B_GUIDANCE, passes=2, stg_scale=4),
-    Version(name="0.9.7-distilled", layers=48, schedule=_DISTILLED, passes=2),
-    Version(name="0.9.8-2b-distilled", layers=28, schedule=_DISTILLED, passes=2),
-    Version(name="0.9.8-13b-dev", layers=48, schedule=_DEV_13B, guidance=_DEV_13B_GUIDANCE, passes=2, stg_scale=4),
-    Version(name="0.9.8-13b-distilled", layers=48, schedule=_DISTILLED, passes=2),
+    Version(name="0.9.7-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, passes=2),
+    Version(name="0.9.7-distilled", layers=48, schedule=_DISTILLED, guidance=_DISTILLED_GUIDANCE, passes=2),
+    Version(name="0.9.8-2b-distilled", layers=28, schedule=_DISTILLED, guidance=_DISTILLED_GUIDANCE, passes=2),
+    Version(name="0.9.8-13b-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, passes=2),
+    Version(name="0.9.8-13b-distilled", layers=48, schedule=_DISTILLED, guidance=_DISTILLED_GUIDANCE, passes=2),
 )
 VERSIONS: dict[str, Version] = {version.name: version for version in _ALL}
 

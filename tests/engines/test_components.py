@@ -29,21 +29,23 @@ def test_text_encoder():
 @pytest.mark.parametrize("width", [32, 2048, 4096])
 def test_transformer(width):
     """The denoiser takes tokens, context, timestep and half-width rotary tables, and no mask."""
-    signature = transformer(in_channels=128, out_channels=127, text_width=4096, rope_width=width)
+    signature = transformer(in_channels=128, out_channels=127, text_width=4096, rope_width=width, layers=28)
     assert plain(signature.inputs) == {
         "latents": ("float32", "batch tokens 128"),
         "context": ("float32", "batch text_tokens 4096"),
         "timestep": ("float32", "batch timestep_tokens"),
         "rope_cos": ("float32", f"tokens {width // 2}"),
         "rope_sin": ("float32", f"tokens {width // 2}"),
+        "perturbation": ("float32", "batch 28 3"),
     }
     assert plain(signature.outputs) == {"velocity": ("float32", "batch tokens 127")}
 
 
 def test_transformer_takes_one_timestep_or_one_for_each_token():
     """Both forms of the timestep fit, as the conditioning of tokens needs the second."""
-    signature = transformer(in_channels=8, out_channels=8, text_width=16, rope_width=32)
+    signature = transformer(in_channels=8, out_channels=8, text_width=16, rope_width=32, layers=2)
     arrays = {"latents": (2, 6, 8), "context": (2, 4, 16), "rope_cos": (6, 16), "rope_sin": (6, 16)}
+    arrays["perturbation"] = (2, 2, 3)
     for tokens in (1, 6):
         shapes = {**arrays, "timestep": (2, tokens)}
         assert check_arrays(signature.inputs, {name: ("float32", shape) for name, shape in shapes.items()}) is None

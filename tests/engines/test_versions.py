@@ -1,23 +1,32 @@
 """The official versions of LTX-Video, row by row as the official configurations run them."""
 
 import pytest
+from vidrt_engines.guidance import Guidance, StepGuidance, StgMode
 from vidrt_engines.schedule import Sampler
-from vidrt_engines.versions import LTX_SHIFT, NEGATIVE_PROMPT, VERSIONS, Guidance, RopeTime, version_named
+from vidrt_engines.versions import LTX_SHIFT, NEGATIVE_PROMPT, VERSIONS, RopeTime, version_named
 
 LIST = (1.0, 0.9937, 0.9875, 0.9812, 0.9750, 0.9094, 0.7250)
 SHIFTED, QUADRATIC = Sampler.LINSPACE, Sampler.LINEAR_QUADRATIC
-# name: layers, passes, sampler, steps, guidance (None: by timestep), stg, stochastic
+BY_STEP = {
+    "scales": (1, 1, 6, 8, 6, 1, 1),
+    "stg_scales": (0, 0, 4, 4, 4, 2, 1),
+    "rescaling_scales": (1, 1, 0.5, 0.5, 1, 1, 1),
+    "blocks": ((), (11, 25, 35, 39), (22, 35, 39), (28,), (28,), (28,), (28,)),
+}
+ALIKE = {"scales": (3,), "stg_scales": (1,), "rescaling_scales": (0.7,), "blocks": ((19,),)}
+NONE = {"scales": (1,), "stg_scales": (0,), "rescaling_scales": (1,)}
+# name: layers, passes, sampler, steps, guidance, stochastic
 TABLE = {
-    "0.9.0": (28, 1, SHIFTED, 40, 3, 1, False),
-    "0.9.1": (28, 1, SHIFTED, 40, 3, 1, False),
-    "0.9.5": (28, 1, QUADRATIC, 40, 3, 1, False),
-    "0.9.6-dev": (28, 1, QUADRATIC, 40, 3, 1, False),
-    "0.9.6-distilled": (28, 1, QUADRATIC, 8, 1, 0, True),
-    "0.9.7-dev": (48, 2, QUADRATIC, 30, None, 4, False),
-    "0.9.7-distilled": (48, 2, Sampler.LIST, 7, 1, 0, False),
-    "0.9.8-2b-distilled": (28, 2, Sampler.LIST, 7, 1, 0, False),
-    "0.9.8-13b-dev": (48, 2, QUADRATIC, 30, None, 4, False),
-    "0.9.8-13b-distilled": (48, 2, Sampler.LIST, 7, 1, 0, False),
+    "0.9.0": (28, 1, SHIFTED, 40, ALIKE, False),
+    "0.9.1": (28, 1, SHIFTED, 40, ALIKE, False),
+    "0.9.5": (28, 1, QUADRATIC, 40, ALIKE, False),
+    "0.9.6-dev": (28, 1, QUADRATIC, 40, ALIKE, False),
+    "0.9.6-distilled": (28, 1, QUADRATIC, 8, NONE, True),
+    "0.9.7-dev": (48, 2, QUADRATIC, 30, BY_STEP, False),
+    "0.9.7-distilled": (48, 2, Sampler.LIST, 7, NONE, False),
+    "0.9.8-2b-distilled": (28, 2, Sampler.LIST, 7, NONE, False),
+    "0.9.8-13b-dev": (48, 2, QUADRATIC, 30, BY_STEP, False),
+    "0.9.8-13b-distilled": (48, 2, Sampler.LIST, 7, NONE, False),
 }
 
 
@@ -31,10 +40,12 @@ def test_the_versions_are_the_official_ones():
 def test_a_version_is_what_its_configuration_says(name):
     """Depth, passes, sampler, steps, guidance, STG and sampling are the official configuration's."""
     version = version_named(name)
-    layers, passes, sampler, steps, scale, stg, stochastic = TABLE[name]
+    layers, passes, sampler, steps, guidance, stochastic = TABLE[name]
     assert (version.layers, version.passes, version.schedule.sampler) == (layers, passes, sampler)
-    assert (version.schedule.steps, version.stg_scale, version.stochastic) == (steps, stg, stochastic)
-    assert version.guidance.scales == ((scale,) if scale else (1, 1, 6, 8, 6, 1, 1))
+    assert (version.schedule.steps, version.stochastic) == (steps, stochastic)
+    assert {name: getattr(version.guidance, name) for name in guidance} == guidance
+    assert version.guidance.cfg_star is (guidance is BY_STEP)
+    assert version.guidance.stg_mode is StgMode.ATTENTION_VALUES
     assert (version.decode_timestep, version.decode_noise_scale) == (0.05, 0.025)
 
 
@@ -64,7 +75,7 @@ def test_lists_are_the_published_ones(name):
 def test_only_the_13b_dev_versions_skip_steps(name):
     """Their first pass leaves the last three of thirty steps to the second."""
     schedule = version_named(name).schedule
-    assert (schedule.skip_first, schedule.skip_last) == (0, 3 if TABLE[name][4] is None else 0)
+    assert (schedule.skip_first, schedule.skip_last) == (0, 3 if TABLE[name][4] is BY_STEP else 0)
 
 
 @pytest.mark.parametrize(
@@ -76,19 +87,19 @@ def test_only_the_13b_dev_versions_skip_steps(name):
 )  # fmt: skip
 def test_guidance_by_timestep_is_that_of_the_first_at_or_below(sigma, scale):
     """A step takes the scale of the first guidance timestep at or below its sigma, and of the last below all."""
-    assert version_named("0.9.8-13b-dev").guidance.at(sigma) == scale
+    assert version_named("0.9.8-13b-dev").guidance.at(sigma).scale == scale
 
 
 def test_guidance_below_every_timestep_is_the_last():
     """The last entry also stands for what lies below it, whatever its scale."""
     guidance = Guidance(timesteps=(1.0, 0.5), scales=(2.0, 5.0))
-    assert [guidance.at(sigma) for sigma in (1.0, 0.6, 0.5, 0.1)] == [2, 5, 5, 5]
+    assert [guidance.at(sigma).scale for sigma in (1.0, 0.6, 0.5, 0.1)] == [2, 5, 5, 5]
 
 
 def test_one_scale_holds_for_every_step():
     """Guidance without timesteps is the same at any sigma."""
-    assert {Guidance(scales=(3.0,)).at(sigma) for sigma in (1.0, 0.5, 0.0)} == {3.0}
-    assert Guidance().at(0.5) == 1
+    assert {Guidance(scales=(3.0,)).at(sigma).scale for sigma in (1.0, 0.5, 0.0)} == {3.0}
+    assert Guidance().at(0.5) == StepGuidance(scale=1, stg_scale=0, rescaling_scale=1, blocks=())
 
 
 @pytest.mark.parametrize("name", ["", "0.9", "0.9.50", "LTX", "0.9.8"])

@@ -118,6 +118,7 @@ def _transformer(found: Found) -> Part:
         out_channels=params.out_channels,
         text_width=params.caption_channels,
         rope_width=params.inner_dim,
+        layers=params.num_layers,
     )
     return _part(
         Component.TRANSFORMER, params, Transformer, found.transformer_tensors,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vidrt_reference.checkpoint.config import Config
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.layers import Linear, Projection, TimestepEmbedder
-from vidrt_reference.ltx_video.transformer_block import TransformerBlock, modulated
+from vidrt_reference.ltx_video.transformer_block import Perturbation, TransformerBlock, modulated
 from vidrt_reference.precision import widened
 
 if TYPE_CHECKING:
@@ -118,7 +118,15 @@ class Transformer(nn.Module):
         self.transformer_blocks = nn.ModuleList(_block(params) for _ in range(params.num_layers))
         self.proj_out = Linear(dim, params.out_channels)
 
-    def forward(self, latents: Tensor, context: Tensor, timestep: Tensor, rope_cos: Tensor, rope_sin: Tensor) -> Tensor:
+    def forward(
+        self,
+        latents: Tensor,
+        context: Tensor,
+        timestep: Tensor,
+        rope_cos: Tensor,
+        rope_sin: Tensor,
+        perturbation: Tensor | None = None,
+    ) -> Tensor:
         """Predict the velocity.
 
         Args:
@@ -127,6 +135,8 @@ class Transformer(nn.Module):
             timestep: (B, T) of fp32, 1000 times sigma; T is 1, or S where tokens have timesteps of their own.
             rope_cos: (S, D / 2) of fp32, a cosine for each neighbouring pair of channels over the full width D.
             rope_sin: (S, D / 2) of fp32.
+            perturbation: (B, layers, 3) of fp32, 1 where a block is to put out its attention's values, what goes into
+                its attention or what goes into the block itself in the place of its own result, else 0.
 
         Returns:
             (B, S, C).
@@ -134,8 +144,8 @@ class Transformer(nn.Module):
         modulation, embedding = self.time_embed(timestep)
         context = self.caption_projection(context)
         latents = self.proj_in(latents)
-        for block in self.transformer_blocks:
-            latents = block(latents, context, modulation, (rope_cos, rope_sin))
+        for number, block in enumerate(self.transformer_blocks):
+            latents = block(latents, context, modulation, (rope_cos, rope_sin), _of_block(perturbation, number))
         shift, scale = (embedding + row for row in self.scale_shift_table)
         velocity: Tensor = self.proj_out(modulated(_layer_normalised(latents), shift, scale))
         return velocity
@@ -150,6 +160,13 @@ def _block(params: TransformerParams) -> TransformerBlock:
         attention_bias=params.attention_bias,
         attention_out_bias=params.attention_out_bias,
     )
+
+
+def _of_block(perturbation: Tensor | None, number: int) -> Perturbation | None:
+    if perturbation is None:
+        return None
+    own = perturbation[:, number : number + 1] > 0  # (B, 1, 3)
+    return Perturbation(values=own[:, :, 0:1], attention=own[:, :, 1:2], block=own[:, :, 2:3])
 
 
 def _layer_normalised(x: Tensor) -> Tensor:

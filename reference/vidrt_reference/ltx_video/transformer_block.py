@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,20 @@ _WIDENING = 4
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Scale and shift x (B, S, D) by AdaLN values (B, 1 or S, D)."""
     return x * (1 + scale) + shift
+
+
+class Perturbation(NamedTuple):
+    """What a block leaves out for some of a batch: each (B, 1, 1) of booleans.
+
+    Attributes:
+        values: the attention puts out its values.
+        attention: the attention puts out what goes into it.
+        block: the block puts out what goes into it.
+    """
+
+    values: Tensor
+    attention: Tensor
+    block: Tensor
 
 
 class Attention(nn.Module):
@@ -38,12 +54,22 @@ class Attention(nn.Module):
         """The type of the weights, in which queries, keys and values are computed."""
         return self.to_q.weight.dtype
 
-    def forward(self, x: Tensor, context: Tensor, rope: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        context: Tensor,
+        rope: tuple[Tensor, Tensor] | None = None,
+        perturbed: Perturbation | None = None,
+    ) -> Tensor:
         """X (B, S, D), context (B, L, context_dim), rope two tables (S, D / 2) -> (B, S, D)."""
         query, key = self.norm_q(self.to_q(x)), self.norm_k(self.to_k(context))
         if rope is not None:
             query, key = (narrowed(rotate(part, *rope), self.dtype) for part in (query, key))
-        mixed = self.attend(query, key, self.to_v(context), heads=self.heads)
+        value = self.to_v(context)
+        mixed = self.attend(query, key, value, heads=self.heads)
+        if perturbed is not None:
+            mixed = torch.where(perturbed.values, value, mixed)
+            mixed = torch.where(perturbed.attention, x, mixed)
         projected: Tensor = self.to_out[0](mixed)
         return projected
 
@@ -88,18 +114,26 @@ class TransformerBlock(nn.Module):
         self.ff = FeedForward(dim)
         self.scale_shift_table = nn.Parameter(torch.zeros(6, dim))
 
-    def forward(self, latents: Tensor, context: Tensor, modulation: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self,
+        latents: Tensor,
+        context: Tensor,
+        modulation: Tensor,
+        rope: tuple[Tensor, Tensor],
+        perturbed: Perturbation | None = None,
+    ) -> Tensor:
         """Latents (B, S, D), context (B, L, context_dim), modulation (B, 1 or S, 6 D), rope (S, D / 2) -> (B, S, D)."""
+        given = latents
         # chunks of the last axis: a graph traced with one timestep for all tokens must hold for one timestep each
         values = (modulation + self.scale_shift_table.flatten()).chunk(6, dim=-1)
         shift_attention, scale_attention, gate_attention, shift_ff, scale_ff, gate_ff = values
 
         normed = narrowed(modulated(self._normalised(latents), shift_attention, scale_attention), self.attn1.dtype)
-        latents = latents + self.attn1(normed, normed, rope) * gate_attention
+        latents = latents + self.attn1(normed, normed, rope, perturbed) * gate_attention
         latents = latents + self.attn2(latents, context)
         normed = modulated(self._normalised(latents), shift_ff, scale_ff)
         output: Tensor = latents + self.ff(normed) * gate_ff
-        return output
+        return output if perturbed is None else torch.where(perturbed.block, given, output)
 
     def _normalised(self, latents: Tensor) -> Tensor:
         return rms_normalised(latents, dim=-1, eps=self.eps)

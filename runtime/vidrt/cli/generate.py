@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from vidrt_engines.guidance import StgMode
 from vidrt_engines.names import Compat
 from vidrt_engines.places import DEFAULT_BUNDLE
 
@@ -12,14 +13,18 @@ _FILE = click.Path(path_type=Path)
 
 _DIR_OR_DEMO = f"A bundle's folder or demo:NAME.  [default: {DEFAULT_BUNDLE}]"
 _BUILDS = "A diffusers folder: builds its bundle once, keeps it, plays it."
+_ONE_FILE = "An official .safetensors file instead: builds its bundle once, keeps it, plays it."
 _DOWNLOADS = "OWNER/NAME of a model of the Hugging Face hub instead: downloads it and builds its bundle once."
 _PIXELS = "Pixels; divisible by 32, for SVD by 8."
 _COMPAT = "Whose conventions to follow where the official code and diffusers differ."
+
+_STG_MODE = f"How blocks are perturbed for --stg-scale.  [default: {StgMode.ATTENTION_VALUES}]"
 
 # One row an option: its name, its type (bool for a flag), what to call its value, its help.
 _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--bundle", str, "BUNDLE", _DIR_OR_DEMO),
     ("--local-weights", _FILE, "DIR", _BUILDS),
+    ("--unified-weights", _FILE, "FILE", _ONE_FILE),
     ("--model-id", str, "ID", _DOWNLOADS),
     ("--use-bf16-t5", bool, None, "With --local-weights: the folder's own text encoder, no GGUF file that lies in it."),
     ("--revision", str, "REVISION", "The hub's branch, tag or commit.  [default: the main branch]"),
@@ -33,6 +38,9 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--num-videos", int, None, "How many videos, from one seed.  [default: 1]"),
     ("--steps", int, None, "Denoising steps.  [default: the model version's]"),
     ("--guidance-scale", float, None, "1 is none.  [default: the model version's]"),
+    ("--stg-scale", float, None, "Spatio-temporal guidance, 0 is none.  [default: the model version's]"),
+    ("--rescaling-scale", float, None, "Of guided results, with --stg-scale; 1 is none.  [default: the version's]"),
+    ("--stg-mode", click.Choice([mode.value for mode in StgMode]), None, _STG_MODE),
     ("--ltxv-version", str, "VERSION", "Runs the bundle as this version of LTX-Video."),
     ("--motion-bucket-id", int, None, "SVD: how much moves, 0 to 255.  [default: 127]"),
     ("--noise-aug-strength", float, None, "SVD: how much noise the picture gets.  [default: 0.02]"),

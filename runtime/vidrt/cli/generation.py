@@ -10,7 +10,7 @@ from vidrt_engines.names import Family
 from vidrt_engines.places import DEFAULT_BUNDLE
 from vidrt_engines.versions import version_named
 
-from vidrt.cli.local_weights import bundle_of, bundle_of_model
+from vidrt.cli.local_weights import bundle_of, bundle_of_file, bundle_of_model
 from vidrt.devices import parse_device
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
@@ -19,6 +19,7 @@ from vidrt.output.save import check_results_free, save_videos
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.latents import unpack
 from vidrt.pipelines.load import load_pipeline
+from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.pipelines.options import DenoisingStep, Options, Step
 from vidrt.pipelines.request import Run
 from vidrt.progress import Progress, make_progress
@@ -27,7 +28,8 @@ from vidrt.tensor_files import read_embeddings, read_latents, write_latents
 _SVD = Family.SVD.spoken
 # what goes to the pipeline by its own name
 _REQUEST = (
-    "prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos", "guidance_scale", "seed",
+    "prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos", "guidance_scale", "stg_scale",
+    "rescaling_scale", "stg_mode", "seed",
     "generator", "ltxv_version", "compat", "image", "motion_bucket_id", "noise_aug_strength", "min_guidance_scale",
     "max_guidance_scale", "decode_chunk_size", "resize_mode",
 )  # fmt: skip
@@ -97,7 +99,7 @@ def _request(options: Mapping[str, Any]) -> Options:
 
 
 def _bundle(options: Mapping[str, Any], progress: Progress) -> str | Path:
-    given = [name for name in ("bundle", "local_weights", "model_id") if options[name] is not None]
+    given = [name for name in ("bundle", "local_weights", "unified_weights", "model_id") if options[name] is not None]
     if len(given) > 1:
         names = " and ".join(f"--{name}".replace("_", "-") for name in given)
         raise RequestError(f"{names} exclude each other: give one of them.")
@@ -109,6 +111,8 @@ def _bundle(options: Mapping[str, Any], progress: Progress) -> str | Path:
     if options["local_weights"] is not None:
         full = bool(options["use_bf16_t5"])
         return bundle_of(options["local_weights"], version, progress, quiet=quiet, use_bf16_t5=full)
+    if options["unified_weights"] is not None:
+        return bundle_of_file(options["unified_weights"], version, progress, quiet=quiet)
     if options["model_id"] is not None:
         return bundle_of_model(options["model_id"], options["revision"], version, progress, quiet=quiet)
     return DEFAULT_BUNDLE if options["bundle"] is None else str(options["bundle"])
@@ -129,8 +133,8 @@ def _denoised(pipeline: Pipeline, request: Options, progress: Progress, options:
     progress.note(f"Device: {pipeline.device}.")
     if pipeline.bundle.note:
         progress.note(pipeline.bundle.note)
-    if isinstance(run, Run) and run.compat == "official" and (gaps := _gaps(run.ltxv_version)):
-        progress.note(gaps)
+    for remark in _remarks(pipeline, run) if isinstance(run, Run) else ():
+        progress.note(remark)
     request["seed"] = run.seed
     return pipeline.denoised(**request)
 
@@ -141,9 +145,10 @@ def _given_files(options: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(options[name]) for name in names if options[name]}
 
 
-def _gaps(name: str) -> str:
-    """What the official code does for a version and this does not."""
-    version = version_named(name)
-    gaps = ["spatio-temporal guidance"] * (version.stg_scale > 0) + ["a second pass"] * (version.passes > 1)
-    missing = "neither is" if len(gaps) > 1 else "that is not"
-    return f"The official code runs {name} with {' and '.join(gaps)} too; {missing} done here." if gaps else ""
+def _remarks(pipeline: Pipeline, run: Run) -> list[str]:
+    """What a user should know before the run begins, and what the official code does that is not done here."""
+    assert isinstance(pipeline, LtxVideoPipeline)
+    remarks = pipeline.remarks(run)
+    if run.compat == "official" and version_named(run.ltxv_version).passes > 1:
+        remarks.append(f"The official code runs {run.ltxv_version} with a second pass too; that is not done here.")
+    return remarks

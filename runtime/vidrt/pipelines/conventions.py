@@ -3,10 +3,11 @@
 import dataclasses
 from dataclasses import dataclass
 
+from vidrt_engines.guidance import Guidance
 from vidrt_engines.names import Compat
 from vidrt_engines.schedule import Sampler, Schedule
 from vidrt_engines.settings import LtxSettings
-from vidrt_engines.versions import NEGATIVE_PROMPT, Guidance, RopeTime, Version
+from vidrt_engines.versions import NEGATIVE_PROMPT, RopeTime, Version
 
 CONDITION_PIPELINE = "LTXConditionPipeline"
 
@@ -76,7 +77,7 @@ def _diffusers(settings: LtxSettings, version: Version) -> Conventions:
     )
     return Conventions(
         schedule=schedule,
-        guidance=version.guidance,
+        guidance=_classifier_free_alone(version.guidance),
         stochastic=own.stochastic,
         rope_time=RopeTime.CAUSAL if is_condition else RopeTime.PLAIN,
         text_limit=256 if is_condition else 128,
@@ -102,3 +103,8 @@ def _with_own_scheduler(schedule: Schedule, settings: LtxSettings) -> Schedule:
         static_shift=own.static_shift if own.shift is None else 1.0,
         terminal=own.terminal,
     )
+
+
+def _classifier_free_alone(guidance: Guidance) -> Guidance:
+    """The pipelines of diffusers have no spatio-temporal guidance; the blocks stay for those who ask for it."""
+    return dataclasses.replace(guidance, stg_scales=(0.0,), rescaling_scales=(1.0,), cfg_star=False)

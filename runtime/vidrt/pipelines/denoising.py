@@ -7,9 +7,9 @@ import numpy as np
 
 from vidrt.arrays import FloatArray
 from vidrt.components.transformer import Transformer
-from vidrt.cuda.arrays import Array
+from vidrt.cuda.arrays import Array, concatenated
 from vidrt.noise.base import Generator
-from vidrt.pipelines.guidance import classifier_free
+from vidrt.pipelines.guidance import classifier_free, nearest, perturbation, rescaled, spatio_temporal, stg_scale
 from vidrt.pipelines.latents import LatentGrid, pack
 from vidrt.pipelines.prompts import Contexts
 from vidrt.pipelines.request import Run
@@ -48,7 +48,7 @@ class Denoiser:
     ) -> None:  # fmt: skip
         self._transformer, self._rules, self._put = transformer, run.conventions, put
         tables = rope_tables(token_coordinates(grid, run.fps, run.conventions.rope_time), rope_width)
-        self._rope = [put(table) for table in tables]
+        self._cos, self._sin = (put(table) for table in tables)
         given = [values for values in (contexts.positive, contexts.negative) if values is not None]
         self._positive, *others = [put(np.repeat(values, run.num_videos, axis=0)) for values in given]
         self._negative = others[0] if others else None
@@ -62,14 +62,39 @@ class Denoiser:
         return euler_step(latents, velocity, sigma, following)
 
     def velocity(self, latents: Array, sigma: np.float32) -> Array:
-        """The velocity at a noise level: one evaluation, or two where guidance is on.
+        """The velocity at a noise level, from as many evaluations as its guidance takes: one, two or three.
 
-        Prompts of different lengths would need a mask in one batch; two evaluations need none.
+        Those of the prompt are one batch. The negative prompt's is a call of its own: of another length it would need
+        a mask.
         """
+        rule = self._rules.guidance.at(float(sigma))
+        stg = stg_scale(rule, self._transformer.layers)
+        table = perturbation(rule, self._rules.guidance.stg_mode, self._transformer.layers)
+        conditional, perturbed = self._with_prompt(latents, sigma, table)
+        velocity = conditional
+        if rule.scale > 1 and self._negative is not None:
+            unconditional = self._evaluated(latents, self._negative, sigma)
+            if self._rules.guidance.cfg_star:
+                unconditional = self._put(nearest(np.asarray(unconditional), np.asarray(conditional)))
+            velocity = classifier_free(conditional, unconditional, rule.scale)
+        if stg and perturbed is not None:
+            velocity = spatio_temporal(velocity, conditional, perturbed, stg)
+        if stg and rule.rescaling_scale != 1:
+            velocity = self._put(rescaled(np.asarray(velocity), np.asarray(conditional), rule.rescaling_scale))
+        return velocity
+
+    def _with_prompt(self, latents: Array, sigma: np.float32, table: FloatArray | None) -> tuple[Array, Array | None]:
+        """The prompt's velocity and that of the perturbed model, if any."""
+        if table is None:
+            return self._evaluated(latents, self._positive, sigma), None
+        videos = len(latents)
+        both = np.repeat(np.concatenate([np.zeros_like(table), table]), videos, axis=0)
+        twice: Any = concatenated([latents, latents])
+        context: Any = concatenated([self._positive, self._positive])
+        velocity = self._evaluated(twice, context, sigma, both)
+        return velocity[:videos], velocity[videos:]
+
+    def _evaluated(self, latents: Array, context: Any, sigma: np.float32, table: FloatArray | None = None) -> Array:
         timestep = np.full((len(latents), 1), sigma * TIMESTEP_SCALE, np.float32)
-        conditional: Array = self._transformer(latents, self._positive, timestep, *self._rope)
-        scale = self._rules.guidance.at(float(sigma))
-        if scale <= 1 or self._negative is None:
-            return conditional
-        unconditional: Array = self._transformer(latents, self._negative, timestep, *self._rope)
-        return classifier_free(conditional, unconditional, scale)
+        velocity: Array = self._transformer(latents, context, timestep, self._cos, self._sin, table)
+        return velocity

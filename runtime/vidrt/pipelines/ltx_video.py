@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Unpack
 
 from vidrt_engines.manifest import Bundle
+from vidrt_engines.versions import version_named
 
 from vidrt.arrays import FloatArray
 from vidrt.components.base import EngineComponent
@@ -21,6 +22,7 @@ from vidrt.pipelines.axes import check_sizes
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decoding import decode_latents
 from vidrt.pipelines.denoising import Denoiser, first_noise
+from vidrt.pipelines.guidance_request import guidance_remarks
 from vidrt.pipelines.latents import LatentGrid, latent_grid, unpack
 from vidrt.pipelines.options import DenoisingStep, Options, Step
 from vidrt.pipelines.prompts import Contexts, TextLength, encode_prompt, text_length
@@ -75,7 +77,13 @@ class LtxVideoPipeline(Pipeline):
         if embeddings is not None:
             self._check_embeddings(embeddings, is_guided=self._is_guided(run))
         check_sizes(run, self.bundle.ltx, self.components, self._texts(run, embeddings))
+        self._check_blocks(run)
         return run
+
+    def remarks(self, run: Run) -> list[str]:
+        """What a user should know of a run before it begins."""
+        own = version_named(run.ltxv_version).guidance
+        return list(guidance_remarks(own, run.conventions.guidance, self._transformer().layers))
 
     def decode(self, step: Step) -> list[Video]:
         """Decodes the latents of a step, the last or any before; the run's random streams stay as they are."""
@@ -87,6 +95,16 @@ class LtxVideoPipeline(Pipeline):
         frames = decode_latents(latents, decoder, self.bundle.ltx, step.run.conventions, copy.deepcopy(step.generators))
         record = run_record(step.run, self.bundle, self.components)
         return [Video(frames=item, fps=step.run.fps, record={**record, "video": i}) for i, item in enumerate(frames)]
+
+    def _check_blocks(self, run: Run) -> None:
+        """An older build has no input for perturbed blocks: it plays without, but not where they are asked for."""
+        own, guidance = version_named(run.ltxv_version).guidance, run.conventions.guidance
+        is_asked = any(guidance.stg_scales) and guidance.stg_scales != own.stg_scales
+        if is_asked and not self._transformer().layers:
+            raise RequestError(
+                "The bundle's transformer is of an older build that knows no spatio-temporal guidance: "
+                "build the bundle again, or leave its scale out."
+            )
 
     def _given(self, latents: FloatArray | None, run: Run, grid: LatentGrid) -> FloatArray | None:
         if latents is None:
@@ -100,7 +118,7 @@ class LtxVideoPipeline(Pipeline):
         return schedule_sigmas(run.conventions.schedule, run.num_inference_steps, self._grid(run).tokens)
 
     def _is_guided(self, run: Run) -> bool:
-        return any(run.conventions.guidance.at(float(sigma)) > 1 for sigma in self._sigmas(run)[:-1])
+        return any(run.conventions.guidance.at(float(sigma)).scale > 1 for sigma in self._sigmas(run)[:-1])
 
     def _check_embeddings(self, embeddings: PromptEmbeddings, *, is_guided: bool) -> None:
         if is_guided and embeddings.negative is None:

@@ -33,6 +33,9 @@ class Options(TypedDict, total=False):
     num_videos: int
     num_inference_steps: int | None
     guidance_scale: float | None
+    stg_scale: float | None
+    rescaling_scale: float | None
+    stg_mode: str
     seed: int | None
     generator: str
     ltxv_version: str | None

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+from vidrt_engines.guidance import Guidance, StgMode
 from vidrt_engines.names import Compat
 from vidrt_engines.schedule import Sampler
 from vidrt_engines.settings import Defaults, LtxSettings
@@ -14,6 +15,7 @@ from vidrt.errors import RequestError
 from vidrt.noise.choice import CPU
 from vidrt.pipelines.checks import compat_of, count, generator_of, or_default, seed_of, side
 from vidrt.pipelines.conventions import Conventions, conventions
+from vidrt.pipelines.guidance_request import asked_guidance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,9 @@ class Request:
     num_videos: int = 1
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
+    stg_scale: float | None = None
+    rescaling_scale: float | None = None
+    stg_mode: StgMode | str = StgMode.ATTENTION_VALUES
     seed: int | None = None
     generator: str = CPU
     ltxv_version: str | None = None
@@ -94,7 +99,7 @@ def settle(request: Request, settings: LtxSettings, model_version: str, *, has_e
         generator=generator_of(request.generator),
         ltxv_version=version,
         compat=compat,
-        conventions=_with_guidance(rules, request.guidance_scale),
+        conventions=dataclasses.replace(rules, guidance=_guidance(request, rules)),
     )
 
 
@@ -147,12 +152,14 @@ def _steps(asked: int | None, default: int | None, rules: Conventions, version: 
     return steps
 
 
-def _with_guidance(rules: Conventions, scale: float | None) -> Conventions:
-    if scale is None:
-        return rules
-    if not math.isfinite(scale) or scale < 0:
-        raise RequestError(f"The guidance scale should be a number from 0 up, not {scale}.")
-    return dataclasses.replace(rules, guidance=dataclasses.replace(rules.guidance, scales=(scale,), timesteps=()))
+def _guidance(request: Request, rules: Conventions) -> Guidance:
+    return asked_guidance(
+        rules.guidance,
+        scale=request.guidance_scale,
+        stg_scale=request.stg_scale,
+        rescaling_scale=request.rescaling_scale,
+        stg_mode=request.stg_mode,
+    )
 
 
 def _positive(name: str, value: float) -> float:

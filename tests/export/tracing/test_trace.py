@@ -144,13 +144,15 @@ def test_text_encoder_is_its_module(distance, parts, batch, length):
 @pytest.mark.parametrize(("batch", "length", "tokens"), TOKENS)
 @pytest.mark.parametrize("name", ["0.9.0", WIDE_HEADS])
 def test_transformer_is_its_module(distance, parts, name, batch, length, tokens, per_token):
-    """The velocity is the module's at any batch and count of tokens, with one timestep and with one for each token."""
+    """The velocity is the module's at any batch and count of tokens, one timestep or many, blocks perturbed or not."""
     source = generator(batch, length, tokens)
+    layers = parts(name, "transformer").config["num_layers"]
     inputs = {
         "latents": torch.randn(batch, tokens, 8, generator=source),
         "context": torch.randn(batch, length, 16, generator=source),
         "timestep": 1000 * torch.rand(batch, tokens if per_token else 1, generator=source),
         **rotations(tokens, parts(name, "transformer").make().params.inner_dim, source),
+        "perturbation": (torch.rand(batch, layers, 3, generator=source) > 0.7).float(),
     }
     assert distance(name, "transformer", inputs) <= BAR
 

@@ -52,9 +52,12 @@ def test_diffusers_conventions(rules, version, pipeline_class, sampler, limit, p
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_is_the_same_for_both(rules, version):
-    """Decode timestep and noise, the number of steps and guidance are the version's either way."""
+    """Decode timestep and noise, steps and guidance are the version's either way, but that diffusers has no STG."""
     official, diffusers = (rules(compat, version) for compat in Compat)
-    for name in ("guidance", "decode_timestep", "decode_noise_scale"):
+    assert official.guidance == version_named(version).guidance
+    assert (diffusers.guidance.scales, diffusers.guidance.blocks) == (official.guidance.scales, official.guidance.blocks)
+    assert (diffusers.guidance.stg_scales, diffusers.guidance.cfg_star) == ((0.0,), False)
+    for name in ("decode_timestep", "decode_noise_scale"):
         assert getattr(official, name) == getattr(diffusers, name) == getattr(version_named(version), name)
     assert official.schedule.steps == diffusers.schedule.steps == version_named(version).schedule.steps
 

@@ -22,17 +22,20 @@ class Transformer:
     """Its velocity is the mean of the context, everywhere."""
 
     def __init__(self):
-        self.calls = []
+        self.calls, self.perturbations = [], []
 
-    def __call__(self, latents, context, timestep, rope_cos, rope_sin):
+    layers = 28
+
+    def __call__(self, latents, context, timestep, rope_cos, rope_sin, perturbation=None):
         self.calls.append((context, timestep, rope_cos, rope_sin))
+        self.perturbations.append(perturbation)
         return np.full_like(latents, context.mean())
 
 
 @pytest.fixture
 def make_run(make_settings):
     def make(guidance=None, *, version="0.9.5", **options):
-        run = settle(Request(prompt="", **SIZE, **options), make_settings(), version)
+        run = settle(Request(prompt="", **SIZE, **{"stg_scale": 0.0, **options}), make_settings(), version)
         if guidance is None:
             return run
         return dataclasses.replace(run, conventions=dataclasses.replace(run.conventions, guidance=guidance))

@@ -7,7 +7,7 @@ import pytest
 from vidrt.errors import RequestError
 from vidrt.pipelines.request import Request, settle
 from vidrt_engines.settings import Defaults
-from vidrt_engines.versions import NEGATIVE_PROMPT, VERSIONS, Guidance, version_named
+from vidrt_engines.versions import NEGATIVE_PROMPT, VERSIONS, version_named
 
 DEFAULTS = Defaults(height=128, width=192, num_frames=25, fps=12.5, num_inference_steps=20, prompt="own")
 NAN, INF = float("nan"), float("inf")
@@ -28,7 +28,7 @@ def test_what_is_not_asked_is_the_bundles(run):
     assert (got.height, got.width, got.num_frames, got.fps) == (128, 192, 25, 12.5)
     assert (got.num_inference_steps, got.prompt, got.num_videos) == (20, "own", 1)
     assert (got.negative_prompt, got.ltxv_version, got.compat) == (NEGATIVE_PROMPT, "0.9.5", "official")
-    assert got.conventions.guidance == Guidance(scales=(3.0,))
+    assert got.conventions.guidance == version_named(got.ltxv_version).guidance
 
 
 @pytest.mark.parametrize(("version", "steps"), [("0.9.0", 40), ("0.9.6-distilled", 8), ("0.9.8-13b-dev", 30)])
@@ -45,15 +45,15 @@ def test_what_is_asked_is_taken(run):
     }  # fmt: skip
     got = run(**asked, guidance_scale=4.5)
     assert {name: getattr(got, name) for name in asked} == asked
-    assert got.conventions.guidance == Guidance(scales=(4.5,))
+    assert got.conventions.guidance.at(0.5).scale == 4.5
     assert got.conventions.text_limit == 128
 
 
 def test_one_scale_takes_the_place_of_a_whole_list(run):
     """A guidance scale asked for holds at every step of a version that has one by timestep."""
     guidance = run("0.9.8-13b-dev", guidance_scale=2.0).conventions.guidance
-    assert [guidance.at(sigma) for sigma in (1.0, 0.99, 0.5)] == [2, 2, 2]
-    assert run("0.9.8-13b-dev").conventions.guidance.at(0.9932) == 8
+    assert [guidance.at(sigma).scale for sigma in (1.0, 0.99, 0.5)] == [2, 2, 2]
+    assert run("0.9.8-13b-dev").conventions.guidance.at(0.9932).scale == 8
 
 
 @pytest.mark.parametrize(("asked", "negative"), [(None, NEGATIVE_PROMPT), ("", ""), ("dull", "dull")])

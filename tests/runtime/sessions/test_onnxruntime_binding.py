@@ -39,6 +39,7 @@ def opened():
 def transformer_arrays():
     draw = np.random.default_rng(0).standard_normal
     shapes = {"latents": (2, 4, 8), "context": (2, 5, 16), "timestep": (2, 1), "rope_cos": (4, 16), "rope_sin": (4, 16)}
+    shapes["perturbation"] = (2, 2, 3)
     return {name: draw(shape, np.float32) for name, shape in shapes.items()}
 
 

@@ -27,6 +27,7 @@ def engine():
 def arrays():
     draw = np.random.default_rng(0).standard_normal
     shapes = {"latents": (1, 4, 8), "context": (1, 5, 16), "timestep": (1, 1), "rope_cos": (4, 16), "rope_sin": (4, 16)}
+    shapes["perturbation"] = (1, 2, 3)
     return {name: draw(shape, np.float32) for name, shape in shapes.items()}
 
 
