@@ -34,6 +34,7 @@ _LEAVES = {
 }
 # peft writes the adapter's name between the two where it saves a module's own state
 _NAMED = re.compile(r"\.(lora_[AB])\.[^.]+\.(weight|bias)$")
+_LONGEST = 500  # characters, several times what any model's names have
 _OTHER_KINDS = {
     ".dora_scale": "DoRA",
     ".lora_magnitude_vector": "DoRA",
@@ -55,6 +56,8 @@ def parse_key(key: str) -> tuple[str, Role]:
     Raises:
         CheckpointError: it is of another kind of adapter, or of none.
     """
+    if len(key) > _LONGEST:
+        raise CheckpointError(f"Expected names of layers, but one has {len(key)} characters: download the file again.")
     plain = _NAMED.sub(r".\1.\2", key)
     for leaf, role in _LEAVES.items():
         if plain.endswith(f".{leaf}"):

@@ -73,6 +73,7 @@ CASES = {
     "LoKr": ({f"{Q}.lokr_w1": torch.ones(4, 4), f"{Q}.lokr_w2": torch.ones(8, 8)}, "lokr_w1' is LoKr"),
     "LoHa": ({f"{Q}.hada_w1_a": DOWN, f"{Q}.hada_w1_b": UP}, "hada_w1_a' is LoHa"),
     "a checkpoint": ({"transformer_blocks.0.attn1.to_q.weight": torch.ones(32, 32)}, "LoRA matrices alone"),
+    "a name without end": ({f"{Q * 100}.alpha": torch.ones(())}, "FILE: .* but one has 4306 characters"),
     "nothing": ({}, "the file is empty"),
 }  # fmt: skip
 CONFIGS = {
