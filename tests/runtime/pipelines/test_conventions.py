@@ -55,7 +55,8 @@ def test_what_is_the_same_for_both(rules, version):
     """Decode timestep and noise, steps and guidance are the version's either way, but that diffusers has no STG."""
     official, diffusers = (rules(compat, version) for compat in Compat)
     assert official.guidance == version_named(version).guidance
-    assert (diffusers.guidance.scales, diffusers.guidance.blocks) == (official.guidance.scales, official.guidance.blocks)
+    assert diffusers.guidance.scales == official.guidance.scales
+    assert diffusers.guidance.blocks == official.guidance.blocks
     assert (diffusers.guidance.stg_scales, diffusers.guidance.cfg_star) == ((0.0,), False)
     for name in ("decode_timestep", "decode_noise_scale"):
         assert getattr(official, name) == getattr(diffusers, name) == getattr(version_named(version), name)
