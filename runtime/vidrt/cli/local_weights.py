@@ -1,4 +1,4 @@
-"""`--local-weights` and `--model-id`: a checkpoint's bundle, built once by the exporter's command and kept."""
+"""`--local-weights`, `--unified-weights`, `--model-id`: a checkpoint's bundle, built once by the exporter and kept."""
 
 import hashlib
 import re
@@ -35,6 +35,19 @@ def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: b
     return _built(str(source), bundle, more, progress, quiet=quiet)
 
 
+def bundle_of_file(source: Path, version: str | None, progress: Progress, *, quiet: bool) -> Path:
+    """The bundle of an official single file; built if there is none yet, or if the file has changed.
+
+    Raises:
+        RequestError: the file is not there.
+        SystemExit, EngineError: as for a folder.
+    """
+    if not source.is_file():
+        raise RequestError(f"{source} is no file: give an official .safetensors file, or a folder as --local-weights.")
+    bundle = built_bundles() / f"{source.stem[:_LONGEST_NAME]}-{_short_hash(_line(source.resolve()))}"
+    return _built(str(source), bundle, _versioned(version), progress, quiet=quiet)
+
+
 def bundle_of_model(model: str, revision: str | None, version: str | None, progress: Progress, *, quiet: bool) -> Path:
     """The bundle of a model of the hub; downloaded and built if there is none yet, and then never asked for again.
 
@@ -64,8 +77,11 @@ def _versioned(version: str | None) -> list[str]:
 def _fingerprint(source: Path) -> str:
     """A name for a folder as it is now: its path, and each file's name, size and time of change."""
     files = sorted(path for path in source.resolve().rglob("*") if path.is_file())
-    lines = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
-    return _short_hash("".join(lines))
+    return _short_hash("".join(map(_line, files)))
+
+
+def _line(path: Path) -> str:
+    return f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}\n"
 
 
 def _short_hash(text: str) -> str:
