@@ -50,7 +50,7 @@ def match(
         told = "; ".join(f"{len(names)} {fault} ({_some(names)})" for fault, names in faults if names)
         raise CheckpointError(
             f"Expected the {what}'s {len(expected)} tensors, but the checkpoint has {told}: "
-            f"use weights and a config.json that belong together."
+            f"use weights and a configuration that belong together."
         )
 
 
