@@ -38,7 +38,8 @@ ISLANDS: dict[Family, dict[Component, Islands]] = {
         Component.IMAGE_ENCODER: Islands(wide=("vision_model.pre_layrnorm",)),
         Component.VAE_ENCODER: Islands(streams=("conv_in", "*.downsamplers.0")),
         Component.UNET: Islands(
-            wide=("time_embedding", "add_embedding"), streams=("conv_in", "*.downsamplers.0", "*.upsamplers.0")
+            wide=("time_embedding", "add_embedding"),
+            streams=("conv_in", "*.downsamplers.0", "*.upsamplers.0", "*.conv_shortcut", "*.proj_in"),
         ),
         Component.VAE_DECODER: Islands(streams=("conv_in", "*.upsamplers.0")),
     },
