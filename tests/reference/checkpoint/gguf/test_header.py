@@ -135,10 +135,10 @@ def test_damage_is_told_in_one_sentence(path, fault):
     content, wanted = DAMAGED[fault]
     path.write_bytes(content)
     tracemalloc.start()
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(CheckpointError) as raised:
         read_gguf_header(path)
-    seconds, (_, peak) = time.monotonic() - begin, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.process_time() - begin, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     told = str(raised.value)
     assert wanted in told
@@ -167,10 +167,10 @@ def test_many_texts_take_no_memory(path):
     with path.open("wb") as sparse:
         sparse.write(file(values=[text("a") + struct.pack("<IIQ", 9, 8, 2**40)]))
         sparse.truncate(6 << 30)
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(CheckpointError, match="a GGUF header of at most"):
         read_gguf_header(path)
-    assert time.monotonic() - begin < 60
+    assert time.process_time() - begin < 60
 
 
 def test_a_missing_file_is_told(path):

@@ -158,9 +158,9 @@ def test_shapes_tell_what_metadata_say(paths, files, form):
 @each_form
 def test_names_without_a_prefix(tmp_path, files, form):
     """Some files have the transformer's tensors without the prefix."""
-    prefix = ltx_original.TRANSFORMER
-    changes = {name: None for name in ltx_original.tensors(form) if name.startswith(prefix)}
-    changes |= {name.removeprefix(prefix): ltx_original.tensors(form)[name] for name in changes}
+    prefix, values = ltx_original.TRANSFORMER, ltx_original.tensors(form)
+    changes = {name: None for name in values if name.startswith(prefix)}
+    changes |= {name.removeprefix(prefix): values[name] for name in changes}
     stored = read_header(ltx_original.save(tmp_path / "file.safetensors", form, changes))
     assert is_original(stored)
     got = original_file(stored, Told()).transformer_tensors
