@@ -86,6 +86,7 @@ class IExecutionContext:
 def _open(graph: str) -> Any:
     """Open a graph just as the session for onnxruntime does, so that results agree to the bit."""
     from vidrt.devices import Device
+    from vidrt.sessions.onnxruntime import STAY_MAPPED
     from vidrt.sessions.onnxruntime import _open as open_graph
 
-    return open_graph(Path(graph), Device(kind="cpu"), "graph")
+    return open_graph(Path(graph), Device(kind="cpu"), STAY_MAPPED, "graph")

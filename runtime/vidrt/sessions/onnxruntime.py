@@ -72,6 +72,9 @@ def _open(path: Path, device: Device, settings: Mapping[str, str], what: str) ->
     options.log_severity_level = ERRORS_ONLY
     for key, value in settings.items():
         options.add_session_config_entry(key, value)
+    if device.kind == "cpu":
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.enable_mem_pattern = False  # one block for all activations, kept beside what the arena already has
     try:
         return ort.InferenceSession(path, options, providers=_providers(device))
     except Exception as error:  # onnxruntime's own exceptions share no base
