@@ -6,12 +6,14 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"vidrt", "vidrt_export", "vidrt_reference", "vidrt_engines"}
+LARGEST_DEMOS = {"ltx-video": 15_000_000, "svd": 10_000_000}  # bytes in the wheel
 STRAY = ("engines/built/a/model.onnx", "output/video.gif", "tests/stray.py", "dist/old.whl", ".venv/x.py")
 SOURCES = ("engines", "export", "reference", "runtime", "LICENSE", "README.md", "pyproject.toml", ".gitignore")
 
@@ -80,14 +82,18 @@ def test_the_wheel_holds_every_module(wheel):
 
 
 def test_the_wheel_holds_the_demo_whole(wheel):
-    """The embedded bundle is in the wheel, file by file and byte by byte, and small."""
+    """The embedded bundles are in the wheel, file by file and byte by byte, and none is large."""
     demo = ROOT / "engines/vidrt_engines/demo"
     wanted = {path.relative_to(demo.parents[1]).as_posix(): path for path in demo.rglob("*") if path.is_file()}
     assert "vidrt_engines/demo/ltx-video/bundle.json" in wanted
     with zipfile.ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if "/demo/" in name} == set(wanted)
         assert all(archive.read(name) == path.read_bytes() for name, path in wanted.items())
-    assert wheel.stat().st_size < 5_000_000
+        sizes = Counter[str]()
+        for entry in archive.infolist():
+            if "/demo/" in entry.filename:
+                sizes[entry.filename.split("/")[2]] += entry.compress_size
+    assert all(size < LARGEST_DEMOS[name] for name, size in sizes.items()), sizes
 
 
 def test_the_wheel_keeps_torch_out_of_the_runtime(wheel):
@@ -122,7 +128,7 @@ def test_a_slim_environment_makes_a_video(slim, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
     written = {path.name for path in (tmp_path / "output").iterdir()}
-    assert {"video.gif", "video.mp4", "video.json", "frame_0000.png", "frame_0024.png"} <= written
+    assert {"video.gif", "video.mp4", "video.json", "frame_0000.png", "frame_0016.png"} <= written
     again = run(slim / "vidrt", "generate", "--steps", "2", "--initial-latents-file", "latents", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
 

@@ -41,7 +41,7 @@ def make_settings():
 
 @pytest.fixture
 def small():
-    """The options of a run that takes no time: 8 latent tokens, 3 steps."""
+    """The options of a run that takes no time: 12 latent tokens, 3 steps."""
     return {"height": 64, "width": 64, "num_frames": 9, "num_inference_steps": 3, "seed": 7}
 
 

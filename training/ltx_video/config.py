@@ -47,8 +47,8 @@ TEXT_ENCODER: dict[str, Any] = {
 }
 
 VAE_PHASE = Phase(name="vae", steps=1700, rate=2e-3, decay=0.99, orthogonal=True)
-DECODER_PHASE = Phase(name="decoder", steps=1000, rate=1e-3, decay=0.99, orthogonal=True)
-DIFFUSION_PHASE = Phase(name="diffusion", steps=1500, rate=2e-3, decay=0.995, orthogonal=True)
+DECODER_PHASE = Phase(name="decoder", steps=1100, rate=1e-3, decay=0.99, orthogonal=True)
+DIFFUSION_PHASE = Phase(name="diffusion", steps=2200, rate=2e-3, decay=0.995, orthogonal=True)
 VAE_CROPS, VAE_WHOLE = (9, 96, 2), (17, 128, 1)  # frames, their side, and how many clips a step
 VAE_CROPPED = 0.95  # of the steps, before whole frames come
 CACHED_CLIPS, DIFFUSION_BATCH = 2048, 32

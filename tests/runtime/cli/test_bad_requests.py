@@ -50,11 +50,11 @@ def files(place):
     (place / "a-file").write_text("no tensors, no bundle")
     (place / "folder").mkdir()
     (place / "taken/video.gif").mkdir(parents=True)
-    rows, bad = np.ones((1, 3, 16), np.float32), np.full((1, 3, 16), np.nan, np.float32)
+    rows, bad = np.ones((1, 3, 128), np.float32), np.full((1, 3, 128), np.nan, np.float32)
     both = {"prompt_embeds": rows, "negative_prompt_embeds": rows}
     save_file(both, place / "whole")
     save_file({**both, "prompt_embeds": bad}, place / "no-numbers")
-    save_file({name: values[:, :, :15].copy() for name, values in both.items()}, place / "narrow")
+    save_file({name: values[:, :, :127].copy() for name, values in both.items()}, place / "narrow")
     save_file({"prompt_embeds": rows}, place / "positive")
     save_file({"initial_latents": np.ones((1, 9, 8), np.float32)}, place / "latents")
     (place / "cut").write_bytes((place / "whole").read_bytes()[:-1])
@@ -98,7 +98,7 @@ def test_a_bad_command_is_one_line(vidrt, place, arguments):
     ("arguments", "told"),
     [
         ("--height 100", "vidrt: The height should be divisible by 32, and 100 is not: take 96 or 128."),
-        ("--num-frames 10", "vidrt: The number of frames should be 8·n + 1, and 10 is not: take 9 or 17."),
+        ("--num-frames 10", "vidrt: The number of frames should be 4·n + 1, and 10 is not: take 9 or 13."),
         ("--backend x", "vidrt: The backend should be one of auto, onnxruntime, tensorrt, tensorrt-rtx, not 'x'."),
         ("--cpu --device cuda", "vidrt: --cpu and --device cuda contradict each other."),
         ("--bundle nowhere", "vidrt: nowhere is no bundle: it has no bundle.json; make one with build-engines."),

@@ -108,9 +108,9 @@ def test_the_embedded_bundle(vidrt):
         [name, "onnxruntime", "fp16"] for name in ("text_encoder", "transformer", "vae_encoder", "vae_decoder")
     ]
     assert {line.index("onnxruntime") for line in engines} == {16}
-    assert all(re.search(r"  \d+ kB +valid$", line) for line in engines)
+    assert all(re.search(r"  [\d,]+ kB +valid$", line) for line in engines)
     assert ended.out.splitlines()[-1] == "  plays here with --device cpu"
-    assert "untrained" in ended.out
+    assert "circles, squares and triangles" in ended.out
 
 
 @pytest.mark.usefixtures("slim")
@@ -138,7 +138,7 @@ def test_an_engine_for_another_gpu(vidrt, plan_bundle, monkeypatch):
     pretend(monkeypatch, driver(gpu("NVIDIA GeForce RTX 4090", "8.9")), tensorrt="11.4.0.9")
     ended = vidrt("doctor", plan_bundle)
     lines = ended.out.splitlines()
-    at = lines.index("  transformer   tensorrt     bf16  12 MB   not valid")
+    at = lines.index("  transformer   tensorrt     bf16  12 MB     not valid")
     assert lines[at + 1 : at + 4] == [
         "    profile batch 1:1:2, tokens 16:1536:4096",
         "    compute capability: the engine's is 9.0, here it is 8.9",
@@ -150,7 +150,7 @@ def test_an_engine_for_another_gpu(vidrt, plan_bundle, monkeypatch):
 def test_an_engine_of_this_gpu(vidrt, plan_bundle, monkeypatch):
     """A plan of this machine's GPU is valid; the bundle plays there once the other engines do."""
     pretend(monkeypatch, driver(), tensorrt="11.4.0.9")
-    assert "  transformer   tensorrt     bf16  12 MB   valid" in vidrt("doctor", plan_bundle).out
+    assert "  transformer   tensorrt     bf16  12 MB     valid" in vidrt("doctor", plan_bundle).out
     cuda = SimpleNamespace(__version__="1.32.0", get_available_providers=lambda: ["CUDAExecutionProvider"])
     monkeypatch.setitem(sys.modules, "onnxruntime", cuda)
     ended = vidrt("doctor", plan_bundle)
@@ -161,7 +161,7 @@ def test_an_engine_that_cannot_be_checked(vidrt, plan_bundle, monkeypatch):
     """Without a driver the line says why nothing can be said, and calls nothing invalid."""
     pretend(monkeypatch, NO_DRIVER, tensorrt="11.4.0.9")
     lines = vidrt("doctor", plan_bundle).out.splitlines()
-    at = lines.index("  transformer   tensorrt     bf16  12 MB   cannot be checked here")
+    at = lines.index("  transformer   tensorrt     bf16  12 MB     cannot be checked here")
     assert lines[at + 2] == "    there is no CUDA driver (libcuda.so.1)"
 
 

@@ -87,10 +87,10 @@ def test_the_seed_is_printed_and_recorded(generate):
 
 
 def test_the_device_is_printed(generate):
-    """Where it runs and what runs it is said, and that the demo is untrained."""
+    """Where it runs and what runs it is said, and what the demo knows."""
     said = generate().err
     assert "Device: cpu (onnxruntime).\n" in said
-    assert "untrained" in said
+    assert "circles, squares and triangles" in said
 
 
 def test_quiet_prints_nothing(generate):
@@ -135,7 +135,7 @@ def test_final_latents_are_written_and_read_back(generate, demo, small):
     assert generate("--save-final-latents", "final.safetensors", "--seed", "7", "--steps", "3").status == 0
     *_, last = demo.denoise(**small)
     saved = read_latents(Path("final.safetensors"))
-    assert saved.shape == (1, 8, 2, 2, 2)
+    assert saved.shape == (1, 48, 3, 2, 2)
     assert np.array_equal(saved, unpack(last.latents, last.grid))
     assert generate("--initial-latents-file", "final.safetensors").status == 0
 
@@ -146,7 +146,7 @@ def test_first_latents_from_a_file(generate):
 
     generate("--seed", "7")
     for folder, seed in (("same", 7), ("other", 8)):
-        noise = TorchCpuGenerator(seed).normal((1, 8, 8)).transpose(0, 2, 1).reshape(1, 8, 2, 2, 2)
+        noise = TorchCpuGenerator(seed).normal((1, 12, 48)).transpose(0, 2, 1).reshape(1, 48, 3, 2, 2)
         write_latents(Path("noise"), noise, {})
         assert generate("--seed", "7", "--initial-latents-file", "noise", "--output-dir", folder).status == 0
     wanted = Path("output/video.gif").read_bytes()
@@ -157,9 +157,9 @@ def test_first_latents_from_a_file(generate):
 @pytest.mark.parametrize(
     ("version", "told"),
     [
-        ("0.9.5", "runs 0.9.5 with spatio-temporal guidance too; that is not done here.\n"),
+        ("0.9.5", None),
         ("0.9.7-distilled", "runs 0.9.7-distilled with a second pass too; that is not done here.\n"),
-        ("0.9.8-13b-dev", "runs 0.9.8-13b-dev with spatio-temporal guidance and a second pass too; neither is done"),
+        ("0.9.8-13b-dev", "runs 0.9.8-13b-dev with a second pass too; that is not done here.\n"),
         ("0.9.6-distilled", None),
     ],
 )

@@ -81,7 +81,7 @@ def test_latent_statistics_for_other_channels_are_refused(edited, name, sentence
     """Means or deviations for more or fewer channels than the latents have are a damaged manifest."""
     with pytest.raises(BundleError) as error:
         load_pipeline(edited(lambda content: content["settings"][name].pop()))
-    assert "should have latent statistics for 8 channels; build the bundle again" in sentence(error)
+    assert "should have latent statistics for 48 channels; build the bundle again" in sentence(error)
 
 
 @pytest.mark.parametrize("name", ["TensorRT", "ONNXRUNTIME", ""])

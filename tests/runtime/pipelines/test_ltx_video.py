@@ -20,9 +20,9 @@ PROMPT = "a bird flies over the sea"
 
 def test_a_call_makes_a_video(demo, small):
     """A call gives frames of the size, number and rate asked for, which are a picture and not one colour."""
-    video = demo(prompt=PROMPT, fps=12, **small)
+    video = demo(prompt="a red circle grows", fps=12, **{**small, "height": 128, "width": 128})
     assert isinstance(video, Video)
-    assert (video.frames.shape, video.frames.dtype, video.fps) == ((9, 64, 64, 3), np.uint8, 12.0)
+    assert (video.frames.shape, video.frames.dtype, video.fps) == ((9, 128, 128, 3), np.uint8, 12.0)
     assert video.frames.std() > 5
 
 
@@ -62,7 +62,7 @@ def test_denoising_yields_as_many_steps_as_asked(demo, small, steps):
     sigmas = [step.sigma for step in done]
     assert sigmas == sorted(sigmas, reverse=True)
     assert sigmas[-1] == 0
-    assert all(step.latents.shape == (1, 8, 8) for step in done)
+    assert all(step.latents.shape == (1, 12, 48) for step in done)
     assert len({step.latents.tobytes() for step in done}) == steps
 
 
@@ -125,17 +125,17 @@ def test_a_bad_request_is_refused_at_once(demo, opened, small):
     with pytest.raises(RequestError, match="initial latents should have the shape"):
         demo.denoise(**small, latents=np.zeros((1, 9, 8), np.float32))
     with pytest.raises(RequestError, match="Guidance needs negative_prompt_embeds too"):
-        demo.denoise(**small, embeddings=PromptEmbeddings(positive=np.zeros((1, 3, 16), np.float32)))
+        demo.denoise(**small, embeddings=PromptEmbeddings(positive=np.zeros((1, 3, 128), np.float32)))
     assert opened == []
 
 
 @pytest.mark.parametrize(
     ("shape", "dtype", "told"),
     [
-        ((1, 3, 15), np.float32, "axis '16' of 'context' should be 16, not 15"),
-        ((2, 3, 16), np.float32, "axis 'batch' of 'context' should be 1, not 2"),
-        ((3, 16), np.float32, "should have the axes"),
-        ((1, 3, 16), np.float64, "should be float32, not float64"),
+        ((1, 3, 127), np.float32, "axis '128' of 'context' should be 128, not 127"),
+        ((2, 3, 128), np.float32, "axis 'batch' of 'context' should be 1, not 2"),
+        ((3, 128), np.float32, "should have the axes"),
+        ((1, 3, 128), np.float64, "should be float32, not float64"),
     ],
 )
 def test_embeddings_of_another_model_are_refused_at_once(demo, opened, small, shape, dtype, told, sentence):
@@ -150,7 +150,7 @@ def test_embeddings_of_another_model_are_refused_at_once(demo, opened, small, sh
 @pytest.mark.parametrize("option", ["prompt", "negative_prompt"])
 def test_prompts_and_embeddings_exclude_each_other(demo, small, option):
     """A prompt beside embeddings would be ignored, so it is refused."""
-    embeddings = PromptEmbeddings(positive=np.zeros((1, 3, 16), np.float32))
+    embeddings = PromptEmbeddings(positive=np.zeros((1, 3, 128), np.float32))
     with pytest.raises(RequestError, match="Give prompts or embeddings, not both"):
         demo.check(**small, embeddings=embeddings, **{option: "a cat"})
 
@@ -176,7 +176,7 @@ def test_first_latents_may_be_given(demo, small):
     """The noise of a seed handed in, as tokens or as a grid, gives the frames of that seed, whatever the seed asked."""
     from vidrt.noise.torch_cpu import TorchCpuGenerator
 
-    tokens = TorchCpuGenerator(7).normal((1, 8, 8))
+    tokens = TorchCpuGenerator(7).normal((1, 12, 48))
     (step, *_), wanted = demo.denoise(**small), [step.latents for step in demo.denoise(**small)][-1]
     for latents in (tokens, unpack(tokens, step.grid), tokens.astype(np.float64)):
         *_, last = demo.denoise(**{**small, "seed": 99}, latents=latents)
@@ -189,7 +189,7 @@ def test_noise_may_be_a_gpus(demo, small):
     from vidrt.noise.gpus import gpu_named
     from vidrt.noise.torch_cuda import TorchCudaGenerator
 
-    noise = TorchCudaGenerator(7, gpu_named("H200")).normal((1, 8, 8))
+    noise = TorchCudaGenerator(7, gpu_named("H200")).normal((1, 12, 48))
     wanted = [step.latents for step in demo.denoise(**small, latents=noise)][-1]
     last = demo.denoised(**small, generator="NVIDIA H200")
     assert np.array_equal(last.latents, wanted)
@@ -209,8 +209,8 @@ def test_an_embeddings_file_stands_for_its_prompt(demo, small, tmp_path):
     for name, text in (("prompt", PROMPT), ("negative_prompt", "blurry")):
         real = embedded(demo, text)
         length = real.shape[1]
-        tensors[f"{name}_embeds"] = np.pad(real, ((0, 0), (0, 20 - length), (0, 0)), constant_values=9)
-        tensors[f"{name}_attention_mask"] = (np.arange(20) < length).astype(np.int64)[None]
+        tensors[f"{name}_embeds"] = np.pad(real, ((0, 0), (0, 40 - length), (0, 0)), constant_values=9)
+        tensors[f"{name}_attention_mask"] = (np.arange(40) < length).astype(np.int64)[None]
     save_file(tensors, tmp_path / "e.safetensors")
     video = demo(**small, embeddings=read_embeddings(tmp_path / "e.safetensors"))
     assert np.array_equal(video.frames, demo(prompt=PROMPT, negative_prompt="blurry", **small).frames)
@@ -254,28 +254,28 @@ def test_components_can_be_called_alone(demo):
     parts = demo.components
     rng = np.random.default_rng(0)
     embeddings = parts["text_encoder"](input_ids=np.array([[3, 4, 1]]))
-    assert embeddings.shape == (1, 3, 16)
+    assert embeddings.shape == (1, 3, 128)
     velocity = parts["transformer"](
-        latents=rng.standard_normal((1, 4, 8), np.float32),
+        latents=rng.standard_normal((1, 4, 48), np.float32),
         context=embeddings,
         timestep=np.full((1, 1), 500, np.float32),
-        rope_cos=np.ones((4, 16), np.float32),
-        rope_sin=np.zeros((4, 16), np.float32),
+        rope_cos=np.ones((4, 80), np.float32),
+        rope_sin=np.zeros((4, 80), np.float32),
     )
-    assert velocity.shape == (1, 4, 8)
-    frames = parts["vae_decoder"](rng.standard_normal((1, 8, 2, 1, 2), np.float32))
+    assert velocity.shape == (1, 4, 48)
+    frames = parts["vae_decoder"](rng.standard_normal((1, 48, 3, 1, 2), np.float32))
     assert frames.shape == (1, 3, 9, 32, 64)
     moments = parts["vae_encoder"](frames=frames)
-    assert moments.shape == (1, 16, 2, 1, 2)
+    assert moments.shape == (1, 96, 3, 1, 2)
     assert all(np.isfinite(values).all() and values.std() > 0 for values in (embeddings, velocity, frames, moments))
     assert parts["vae_decoder"].run(
-        latents=np.zeros((1, 8, 1, 1, 1), np.float32), timestep=np.zeros(1, np.float32)
+        latents=np.zeros((1, 48, 1, 1, 1), np.float32), timestep=np.zeros(1, np.float32)
     ).keys() == {"frames"}
 
 
 def test_the_decoder_takes_the_versions_timestep(demo):
     """A decoder called without a timestep uses the model version's 0.05; another one gives other frames."""
-    latents = np.random.default_rng(0).standard_normal((1, 8, 1, 1, 1), np.float32)
+    latents = np.random.default_rng(0).standard_normal((1, 48, 1, 1, 1), np.float32)
     decoder = demo.components["vae_decoder"]
     assert np.array_equal(decoder(latents), decoder(latents, 0.05))
     assert not np.array_equal(decoder(latents), decoder(latents, 0.5))
@@ -284,8 +284,8 @@ def test_the_decoder_takes_the_versions_timestep(demo):
 def test_a_cut_prompt_is_told(notes, small):
     """A prompt over the limit runs, and the words that were left out are quoted."""
     with load_pipeline(DEFAULT_BUNDLE, device="cpu", progress=notes) as pipeline:
-        pipeline(**small, prompt="cat " * 255 + "dog bird", guidance_scale=1)
-    assert "The prompt has more than 256 tokens; this was cut off: 'dog bird'" in notes.lines
+        pipeline(**small, prompt="red " * 255 + "blue circle", guidance_scale=1)
+    assert "The prompt has more than 256 tokens; this was cut off: 'blue circle'" in notes.lines
 
 
 def test_progress_counts_every_step(notes, small):

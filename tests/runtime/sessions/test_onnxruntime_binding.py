@@ -38,8 +38,9 @@ def opened():
 
 def transformer_arrays():
     draw = np.random.default_rng(0).standard_normal
-    shapes = {"latents": (2, 4, 8), "context": (2, 5, 16), "timestep": (2, 1), "rope_cos": (4, 16), "rope_sin": (4, 16)}
-    shapes["perturbation"] = (2, 2, 3)
+    shapes = {"latents": (2, 4, 48), "context": (2, 5, 128), "timestep": (2, 1)}
+    shapes |= {"rope_cos": (4, 80), "rope_sin": (4, 80)}
+    shapes["perturbation"] = (2, 6, 3)
     return {name: draw(shape, np.float32) for name, shape in shapes.items()}
 
 
@@ -59,7 +60,7 @@ def test_results_of_known_shape_stay_on_the_device(opened, device):
 def test_results_of_other_shapes_come_to_the_host(opened, device):
     """Frames have sizes that only the graph knows."""
     component = opened("vae_decoder")
-    latents = np.random.default_rng(0).standard_normal((1, 8, 2, 1, 1), np.float32)
+    latents = np.random.default_rng(0).standard_normal((1, 48, 2, 1, 1), np.float32)
     arrays = {"latents": latents, "timestep": np.full(1, 0.05, np.float32)}
     with component.held():
         session = component.load()

@@ -26,15 +26,16 @@ def engine():
 @pytest.fixture
 def arrays():
     draw = np.random.default_rng(0).standard_normal
-    shapes = {"latents": (1, 4, 8), "context": (1, 5, 16), "timestep": (1, 1), "rope_cos": (4, 16), "rope_sin": (4, 16)}
-    shapes["perturbation"] = (1, 2, 3)
+    shapes = {"latents": (1, 4, 48), "context": (1, 5, 128), "timestep": (1, 1)}
+    shapes |= {"rope_cos": (4, 80), "rope_sin": (4, 80)}
+    shapes["perturbation"] = (1, 6, 3)
     return {name: draw(shape, np.float32) for name, shape in shapes.items()}
 
 
 def test_named_arrays_in_and_out(engine, arrays):
     """An engine gives its outputs by the names of the manifest, in the shapes that follow from its inputs."""
     (name, velocity), *others = engine.run(arrays).items()
-    assert (name, velocity.shape, velocity.dtype, others) == ("velocity", (1, 4, 8), np.float32, [])
+    assert (name, velocity.shape, velocity.dtype, others) == ("velocity", (1, 4, 48), np.float32, [])
     assert np.isfinite(velocity).all()
     assert velocity.std() > 0
 
@@ -42,10 +43,10 @@ def test_named_arrays_in_and_out(engine, arrays):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"latents": np.zeros((1, 4, 8), np.float16)}, "'latents' should be float32, not float16"),
-        ({"latents": np.zeros((4, 8), np.float32)}, r"'latents' should have the axes \(batch, tokens, 8\)"),
-        ({"latents": np.zeros((1, 4, 9), np.float32)}, "axis '8' of 'latents' should be 8, not 9"),
-        ({"rope_sin": np.zeros((5, 16), np.float32)}, "axis 'tokens' of 'rope_sin' should be 4, not 5"),
+        ({"latents": np.zeros((1, 4, 48), np.float16)}, "'latents' should be float32, not float16"),
+        ({"latents": np.zeros((4, 48), np.float32)}, r"'latents' should have the axes \(batch, tokens, 48\)"),
+        ({"latents": np.zeros((1, 4, 49), np.float32)}, "axis '48' of 'latents' should be 48, not 49"),
+        ({"rope_sin": np.zeros((5, 80), np.float32)}, "axis 'tokens' of 'rope_sin' should be 4, not 5"),
         ({"mask": np.zeros((1, 5), np.float32)}, "unknown: mask; known: context, latents"),
         ({"context": None}, "missing: context"),
     ],
