@@ -37,6 +37,8 @@ def train(work: Path, target: Path, device: torch.device, parts: Sequence[Part] 
         if is_saved:
             save(vae, model, tokenizer, target)
     if Part.CHECK in parts:
-        figures = check(LTXConditionPipeline.from_pretrained(target), work / "check.png")
+        # transformers would keep its half of the pipeline in the precision of the file, diffusers takes full
+        saved = LTXConditionPipeline.from_pretrained(target, torch_dtype=torch.float32)
+        figures = check(saved, work / "check.png")
         print("held-out prompts:", ", ".join(f"{name} {share:.0%}" for name, share in figures.items()))
     print(f"LTX-Video: {', '.join(parts)} done", flush=True)
