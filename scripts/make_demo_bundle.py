@@ -14,6 +14,7 @@ from pathlib import Path
 from vidrt_engines.manifest import write_bundle
 from vidrt_engines.names import Backend, Precision
 from vidrt_engines.settings import Defaults
+from vidrt_engines.svd_settings import SvdDefaults
 from vidrt_export.build import build
 from vidrt_export.console import Console
 from vidrt_export.plan import make_plan
@@ -28,7 +29,7 @@ class Demo:
     """An embedded bundle: its name, what a run of it takes where nothing is asked, and what to know of it."""
 
     name: str
-    defaults: Defaults
+    defaults: Defaults | SvdDefaults
     note: str
 
 
@@ -40,6 +41,11 @@ DEMOS = (
             prompt="a red circle moves to the right",
         ),
         note="A tiny model that knows coloured circles, squares and triangles, and how they move, grow or shrink.",
+    ),
+    Demo(
+        name="svd",
+        defaults=SvdDefaults(height=128, width=128, num_frames=14, fps=7, num_inference_steps=12),
+        note="A tiny model that knows pictures of one coloured shape: circles move right, squares left, triangles up.",
     ),
 )  # fmt: skip
 

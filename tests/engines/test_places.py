@@ -79,8 +79,8 @@ def test_another_systems_variables_mean_nothing(monkeypatch, installed, tmp_path
 def test_embedded_bundles_are_named():
     """The names that `--bundle` takes stand for folders that are bundles, the default among them."""
     assert DEFAULT_BUNDLE == "demo:ltx-video"
-    assert demo_names() == [DEFAULT_BUNDLE]
-    assert (find_bundle(DEFAULT_BUNDLE) / "bundle.json").is_file()
+    assert demo_names() == [DEFAULT_BUNDLE, "demo:svd"]
+    assert all((find_bundle(name) / "bundle.json").is_file() for name in demo_names())
 
 
 def test_any_other_name_is_a_path(monkeypatch, tmp_path):

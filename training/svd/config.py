@@ -61,16 +61,16 @@ SCHEDULER: dict[str, Any] = {
     "use_karras_sigmas": True,
 }
 
-VAE_PHASE = Phase(name="vae", steps=1400, rate=2e-3, warmup=50, decay=0.99, orthogonal=True)
+VAE_PHASE = Phase(name="vae", steps=1265, rate=2e-3, warmup=50, decay=0.99, orthogonal=True)
 DECODER_PHASE = Phase(name="decoder", steps=300, rate=5e-4, warmup=20, decay=0.98, orthogonal=True)
 VAE_BATCH, VAE_CROP = 4, 32
 # A whole frame costs as much as 16 crops: rare at first, and less so at last.
 WHOLE_EVERY, WHOLE_OFTEN_EVERY, WHOLE_OFTEN_FROM = 8, 4, 700
-DECODER_FRAMES, LATENT_NOISE = 3, 0.05
+DECODER_FRAMES, LATENT_NOISE = 2, 0.05
 
 # Ways of shapes are encoded once: twice as many frames as a clip has, for clips of full and half the speed.
-WAYS, WAY_FRAMES = 96, 2 * FRAMES - 1
-DIFFUSION_PHASE = Phase(name="diffusion", steps=2400, rate=2e-3, warmup=100, decay=0.997, orthogonal=True)
+WAYS, WAY_FRAMES = 128, 2 * FRAMES - 1
+DIFFUSION_PHASE = Phase(name="diffusion", steps=1800, rate=2e-3, warmup=100, decay=0.997, orthogonal=True)
 DIFFUSION_BATCH = 4
 PICTURE_DROPOUT = 0.12
 # How much the picture's latents move for each unit of noise on the picture: six times what was measured, so that the

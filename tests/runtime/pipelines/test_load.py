@@ -43,7 +43,7 @@ def test_an_unknown_demo_lists_those_that_there_are(sentence):
     """A demo that does not exist is refused with the names of those that do."""
     with pytest.raises(BundleError) as error:
         load_pipeline("demo:cog")
-    assert sentence(error) == f"There is no embedded bundle demo:cog; there is {DEFAULT_BUNDLE}."
+    assert sentence(error) == f"There is no embedded bundle demo:cog; there is {DEFAULT_BUNDLE}, demo:svd."
 
 
 @pytest.mark.parametrize("component", ["text_encoder", "transformer", "vae_decoder"])
