@@ -1,12 +1,14 @@
 """The embedded bundle at its smallest, and settings of any kind."""
 
 import contextlib
+import dataclasses
 import json
 import shutil
 import sys
 from dataclasses import dataclass
 
 import pytest
+import tiny_bundles
 from double_bundles import CAPABILITY, GPU, VERSIONS, with_plans
 from host_cuda import HostCuda
 from machines import driver, gpu, pretend
@@ -14,9 +16,10 @@ from trt_double import Double
 from vidrt.pipelines.load import load_pipeline
 from vidrt.sessions import component_engine, resources
 from vidrt.sessions.tensorrt_library import MODULES
+from vidrt_engines.manifest import write_bundle
 from vidrt_engines.names import Backend
 from vidrt_engines.places import DEFAULT_BUNDLE, find_bundle
-from vidrt_engines.settings import LtxSettings, SchedulerSettings
+from vidrt_engines.settings import Defaults, LtxSettings, SchedulerSettings
 
 
 @pytest.fixture
@@ -99,12 +102,24 @@ def gpu_machine(monkeypatch, tmp_path):
     assert cuda.leaks == {}
 
 
+@pytest.fixture(scope="session")
+def tiny_bundle(checkpoints, tmp_path_factory):
+    """A bundle of the tiny 0.9.5 in half precision, with defaults as an embedded one has."""
+    folder = tmp_path_factory.mktemp("tiny") / "bundle"
+    bundle = tiny_bundles.build(checkpoints("0.9.5", "LTXConditionPipeline"), folder, precision="fp16")
+    defaults = Defaults(
+        height=128, width=192, num_frames=25, num_inference_steps=20, prompt="a red circle moves to the right"
+    )
+    write_bundle(folder, dataclasses.replace(bundle, settings=dataclasses.replace(bundle.ltx, defaults=defaults)))
+    return folder
+
+
 @pytest.fixture
-def planned(tmp_path):
-    """Makes a copy of a bundle, the embedded one unless told otherwise, with plans beside its graphs."""
+def planned(tmp_path, tiny_bundle):
+    """Makes a copy of a bundle, a tiny one unless told otherwise, with plans beside its graphs."""
 
     def make(backend=Backend.TENSORRT_RTX, source=None, **options):
-        return with_plans(source or find_bundle(DEFAULT_BUNDLE), tmp_path / "planned", backend, **options)
+        return with_plans(source or tiny_bundle, tmp_path / "planned", backend, **options)
 
     return make
 

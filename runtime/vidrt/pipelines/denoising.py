@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from vidrt_engines.guidance import PERTURBATIONS
 
 from vidrt.arrays import FloatArray
 from vidrt.components.transformer import Transformer
@@ -49,6 +50,7 @@ class Denoiser:
         self._transformer, self._rules, self._put = transformer, run.conventions, put
         tables = rope_tables(token_coordinates(grid, run.fps, run.conventions.rope_time), rope_width)
         self._cos, self._sin = (put(table) for table in tables)
+        self._tables: dict[tuple[tuple[int, ...], bytes], Any] = {}
         given = [values for values in (contexts.positive, contexts.negative) if values is not None]
         self._positive, *others = [put(np.repeat(values, run.num_videos, axis=0)) for values in given]
         self._negative = others[0] if others else None
@@ -94,7 +96,20 @@ class Denoiser:
         velocity = self._evaluated(twice, context, sigma, both)
         return velocity[:videos], velocity[videos:]
 
+    def _placed(self, table: FloatArray | None, latents: Array) -> Any:
+        """What is perturbed, brought once to where the transformer computes; nothing for an engine that takes none."""
+        layers = self._transformer.layers
+        if not layers:
+            return None
+        values = np.zeros((len(latents), layers, len(PERTURBATIONS)), np.float32) if table is None else table
+        key = (values.shape, values.tobytes())
+        if key not in self._tables:
+            self._tables[key] = self._put(values)
+        return self._tables[key]
+
     def _evaluated(self, latents: Array, context: Any, sigma: np.float32, table: FloatArray | None = None) -> Array:
         timestep = np.full((len(latents), 1), sigma * TIMESTEP_SCALE, np.float32)
-        velocity: Array = self._transformer(latents, context, timestep, self._cos, self._sin, table)
+        velocity: Array = self._transformer(
+            latents, context, timestep, self._cos, self._sin, self._placed(table, latents)
+        )
         return velocity
