@@ -3,7 +3,7 @@
 Source: the `configs/*.yaml` of the official LTX-Video repository.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from vidrt_engines.guidance import Guidance
@@ -20,6 +20,21 @@ class RopeTime(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondPass:
+    """What the official code does after a first, smaller run and the upscaler.
+
+    Attributes:
+        schedule: its sigmas; what is left out before the first of them is what the first pass did.
+        guidance: how it is guided.
+        tone_map_compression: how far large latents are brought back before they are decoded; 0 is not at all.
+    """
+
+    schedule: Schedule
+    guidance: Guidance
+    tone_map_compression: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """An official version's recipe.
 
@@ -29,7 +44,7 @@ class Version:
         stochastic: each step draws fresh noise instead of following the velocity.
         rope_time: the rotary embedding's time.
         decode_timestep, decode_noise_scale: for VAEs that are conditioned on a timestep.
-        passes: how many passes the official code makes.
+        second_pass: for versions that the official code runs twice, small and then upscaled.
     """
 
     name: str
@@ -40,8 +55,16 @@ class Version:
     rope_time: RopeTime = RopeTime.CAUSAL
     decode_timestep: float = 0.05
     decode_noise_scale: float = 0.025
-    passes: int = 1
+    second_pass: SecondPass | None = None
 
+    @property
+    def passes(self) -> int:
+        """How many passes the official code makes."""
+        return 1 if self.second_pass is None else 2
+
+
+# How large the first of two passes is, in each direction, before it is cut to whole latents.
+FIRST_PASS_SCALE = 0.6666666
 
 LTX_SHIFT = Shift(base=0.95, maximum=2.05, base_tokens=1024, max_tokens=4096)
 _SHIFTED = Schedule(sampler=Sampler.LINSPACE, steps=40, shift=LTX_SHIFT, terminal=0.1)
@@ -58,6 +81,14 @@ _GUIDANCE_13B = Guidance(
     cfg_star=True,
 )
 _DISTILLED_GUIDANCE = Guidance(blocks=((42,),))
+_SECOND_DEV_13B = SecondPass(
+    schedule=Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=30, skip_first=17),
+    guidance=Guidance(timesteps=(1.0,), stg_scales=(1.0,), blocks=((27,),), cfg_star=True),
+)
+_SECOND_DISTILLED = SecondPass(
+    schedule=Schedule(sampler=Sampler.LIST, steps=3, sigmas=(0.9094, 0.7250, 0.4219)), guidance=_DISTILLED_GUIDANCE
+)
+_SECOND_TONE_MAPPED = replace(_SECOND_DISTILLED, tone_map_compression=0.6)
 
 _ALL = (
     Version(name="0.9.0", layers=28, schedule=_SHIFTED, guidance=_GUIDANCE_2B, rope_time=RopeTime.PLAIN),
@@ -70,11 +101,29 @@ _ALL = (
         schedule=Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=8),
         stochastic=True,
     ),
-    Version(name="0.9.7-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, passes=2),
-    Version(name="0.9.7-distilled", layers=48, schedule=_DISTILLED, guidance=_DISTILLED_GUIDANCE, passes=2),
-    Version(name="0.9.8-2b-distilled", layers=28, schedule=_DISTILLED, guidance=_DISTILLED_GUIDANCE, passes=2),
-    Version(name="0.9.8-13b-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, passes=2),
-    Version(name="0.9.8-13b-distilled", layers=48, schedule=_DISTILLED, guidance=_DISTILLED_GUIDANCE, passes=2),
+    Version(name="0.9.7-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, second_pass=_SECOND_DEV_13B),
+    Version(
+        name="0.9.7-distilled",
+        layers=48,
+        schedule=_DISTILLED,
+        guidance=_DISTILLED_GUIDANCE,
+        second_pass=_SECOND_DISTILLED,
+    ),
+    Version(
+        name="0.9.8-2b-distilled",
+        layers=28,
+        schedule=_DISTILLED,
+        guidance=_DISTILLED_GUIDANCE,
+        second_pass=_SECOND_DISTILLED,
+    ),
+    Version(name="0.9.8-13b-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, second_pass=_SECOND_DEV_13B),
+    Version(
+        name="0.9.8-13b-distilled",
+        layers=48,
+        schedule=_DISTILLED,
+        guidance=_DISTILLED_GUIDANCE,
+        second_pass=_SECOND_TONE_MAPPED,
+    ),
 )
 VERSIONS: dict[str, Version] = {version.name: version for version in _ALL}
 

@@ -71,6 +71,21 @@ def test_lists_are_the_published_ones(name):
     assert (schedule.skip_first, schedule.skip_last) == (0, 0)
 
 
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row[1] == 2])
+def test_the_second_pass_is_the_published_one(name):
+    """Distilled versions end by a list without guidance; the others skip 17 of 30 steps and perturb block 27."""
+    second = version_named(name).second_pass
+    schedule, step = second.schedule, second.guidance.at(0.5)
+    assert (step.scale, step.rescaling_scale) == (1, 1)
+    if TABLE[name][4] is BY_STEP:
+        assert (schedule.sampler, schedule.steps, schedule.skip_first, schedule.skip_last) == (QUADRATIC, 30, 17, 0)
+        assert (step.stg_scale, step.blocks, second.guidance.cfg_star) == (1, (27,), True)
+    else:
+        assert (schedule.sampler, schedule.sigmas) == (Sampler.LIST, (0.9094, 0.7250, 0.4219))
+        assert (schedule.steps, step.stg_scale, second.guidance.cfg_star) == (3, 0, False)
+    assert second.tone_map_compression == (0.6 if name == "0.9.8-13b-distilled" else 0)
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_only_the_13b_dev_versions_skip_steps(name):
     """Their first pass leaves the last three of thirty steps to the second."""
