@@ -40,7 +40,7 @@ def load_image(source: ImageSource) -> ByteArray:
         return read_image(source)
     if isinstance(source, Image.Image):
         with _told("The image"):
-            _check_size("The image", *source.size)
+            check_size("The image", *source.size)
             return upright_rgb(source)
     return _checked(source)
 
@@ -68,7 +68,7 @@ def read_image(path: "str | os.PathLike[str]") -> ByteArray:
     with _told(what):
         _check_is_file(path)
         with Image.open(path, formats=FORMATS) as image:
-            _check_size(what, *image.size)
+            check_size(what, *image.size)
             return upright_rgb(image)
 
 
@@ -99,7 +99,12 @@ def _check_is_file(path: Path) -> None:
         raise RequestError(f"The image {path} is no regular file: take a JPEG, PNG or WebP file.")
 
 
-def _check_size(what: str, width: int, height: int) -> None:
+def check_size(what: str, width: int, height: int) -> None:
+    """Refuses a picture that is too small or too large to go on with, by its header alone.
+
+    Raises:
+        RequestError: which, and what the bounds are.
+    """
     if min(width, height) < LEAST_SIDE:
         raise RequestError(
             f"{what} is too small with {width}×{height}: it should be {LEAST_SIDE}×{LEAST_SIDE} or more."
@@ -124,5 +129,5 @@ def _checked(values: Any) -> ByteArray:
             f"An image should be a file, an image of pillow or RGB of 8 bits (height, width, 3), "
             f"not {type(values).__name__} of {array.dtype} {array.shape}."
         )
-    _check_size("The image", array.shape[1], array.shape[0])
+    check_size("The image", array.shape[1], array.shape[0])
     return array
