@@ -18,6 +18,11 @@ _DOWNLOADS = "OWNER/NAME of a model of the Hugging Face hub instead: downloads i
 _PIXELS = "Pixels; divisible by 32, for SVD by 8."
 _COMPAT = "Whose conventions to follow where the official code and diffusers differ."
 
+_CONDITION = (
+    "LTX-Video: a picture or a video that the result shows from FRAME on (0), as strongly as STRENGTH says, "
+    "0 to 1 (1); repeatable."
+)
+_SINGLE = "Versions of two passes: the first alone, a preview of two thirds of the size."
 _STG_MODE = f"How blocks are perturbed for --stg-scale.  [default: {StgMode.ATTENTION_VALUES}]"
 
 # One row an option: its name, its type (bool for a flag), what to call its value, its help.
@@ -30,7 +35,8 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--revision", str, "REVISION", "The hub's branch, tag or commit.  [default: the main branch]"),
     ("--prompt", str, "TEXT", "What to show.  [default: the bundle's own]"),
     ("--negative-prompt", str, "TEXT", "What to avoid, where there is guidance."),
-    ("--image", _FILE, "FILE", "Stable Video Diffusion: the picture to begin with."),
+    ("--image", _FILE, "FILE", "The picture that the video begins with."),
+    ("--condition", str, "FILE[@FRAME][:STRENGTH]", _CONDITION),
     ("--height", int, None, _PIXELS),
     ("--width", int, None, _PIXELS),
     ("--num-frames", int, None, "8·n + 1; for SVD any number."),
@@ -42,6 +48,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--rescaling-scale", float, None, "Of guided results, with --stg-scale; 1 is none.  [default: the version's]"),
     ("--stg-mode", click.Choice([mode.value for mode in StgMode]), None, _STG_MODE),
     ("--ltxv-version", str, "VERSION", "Runs the bundle as this version of LTX-Video."),
+    ("--single-pass", bool, None, _SINGLE),
     ("--motion-bucket-id", int, None, "SVD: how much moves, 0 to 255.  [default: 127]"),
     ("--noise-aug-strength", float, None, "SVD: how much noise the picture gets.  [default: 0.02]"),
     ("--min-guidance-scale", float, None, "SVD: of the first frame.  [default: 1]"),
@@ -65,6 +72,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--quiet", bool, None, "Print nothing but errors."),
     ("--debug", bool, None, "Show a traceback when something fails."),
 )
+_REPEATABLE = frozenset({"--condition"})
 _DEFAULTS: dict[str, object] = {
     "--num-videos": 1,
     "--generator": "cpu",
@@ -78,6 +86,7 @@ _DEFAULTS: dict[str, object] = {
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:
     for name, kind, metavar, help_text in reversed(_OPTIONS):
         shape: dict[str, Any] = {"is_flag": True} if kind is bool else {"type": kind, "metavar": metavar}
+        shape["multiple"] = name in _REPEATABLE
         function = click.option(name, help=help_text, default=_DEFAULTS.get(name), **shape)(function)
     return function
 

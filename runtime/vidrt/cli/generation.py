@@ -8,9 +8,9 @@ from typing import Any, cast
 import click
 from vidrt_engines.names import Family
 from vidrt_engines.places import DEFAULT_BUNDLE
-from vidrt_engines.versions import version_named
 
 from vidrt.cli.local_weights import bundle_of, bundle_of_file, bundle_of_model
+from vidrt.conditioning.item import parse_condition
 from vidrt.devices import parse_device
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
@@ -89,6 +89,10 @@ def _request(options: Mapping[str, Any]) -> Options:
     request: Any = {name: options[name] for name in _REQUEST if options[name] is not None}
     if options["steps"] is not None:
         request["num_inference_steps"] = options["steps"]
+    if options["single_pass"]:
+        request["single_pass"] = True
+    if options["condition"]:
+        request["conditions"] = tuple(map(parse_condition, options["condition"]))
     if path := options["embeddings_file"]:
         if options["prompt"] is not None:
             raise RequestError("Give a prompt or an embeddings file, not both.")
@@ -133,8 +137,9 @@ def _denoised(pipeline: Pipeline, request: Options, progress: Progress, options:
     progress.note(f"Device: {pipeline.device}.")
     if pipeline.bundle.note:
         progress.note(pipeline.bundle.note)
-    for remark in _remarks(pipeline, run) if isinstance(run, Run) else ():
-        progress.note(remark)
+    if isinstance(pipeline, LtxVideoPipeline) and isinstance(run, Run):
+        for remark in pipeline.remarks(run):
+            progress.note(remark)
     request["seed"] = run.seed
     return pipeline.denoised(**request)
 
@@ -143,12 +148,3 @@ def _given_files(options: Mapping[str, Any]) -> dict[str, str]:
     """The files that a run began with, for its record."""
     names = ("image", "embeddings_file", "initial_latents_file")
     return {name: str(options[name]) for name in names if options[name]}
-
-
-def _remarks(pipeline: Pipeline, run: Run) -> list[str]:
-    """What a user should know before the run begins, and what the official code does that is not done here."""
-    assert isinstance(pipeline, LtxVideoPipeline)
-    remarks = pipeline.remarks(run)
-    if run.compat == "official" and version_named(run.ltxv_version).passes > 1:
-        remarks.append(f"The official code runs {run.ltxv_version} with a second pass too; that is not done here.")
-    return remarks

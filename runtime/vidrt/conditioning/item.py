@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vidrt.conditioning.media import Media, MediaSource, open_media
 from vidrt.conditioning.rules import ConditionRules
 from vidrt.errors import RequestError
+from vidrt.pipelines.latents import LatentGrid
 
 PREFIX_FRAMES = 2
 """Latent frames at the beginning of a sequence that stand beside the video, since the first encodes one frame alone."""
@@ -90,6 +91,12 @@ def settle_conditions(
 def trimmed(available: int, room: int, unit: int) -> int:
     """The most frames of the form unit·n + 1 that there are and that there is room for."""
     return (min(available, room) - 1) // unit * unit + 1
+
+
+def extra_tokens(conditions: Sequence[SettledCondition], grid: LatentGrid) -> int:
+    """How many tokens conditions put in front of the video's: those of all that do not begin with it."""
+    lengths = [(item.frames - 1) // grid.temporal + 1 for item in conditions if item.frame]
+    return sum(min(length, PREFIX_FRAMES) for length in lengths) * grid.rows * grid.columns
 
 
 def _settled(condition: Condition, num_frames: int, unit: int, rules: ConditionRules) -> SettledCondition:

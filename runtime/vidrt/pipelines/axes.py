@@ -8,7 +8,9 @@ from vidrt_engines.settings import LtxSettings
 from vidrt_engines.svd_settings import SvdSettings
 
 from vidrt.components.base import EngineComponent
+from vidrt.conditioning.item import extra_tokens
 from vidrt.errors import RequestError
+from vidrt.pipelines.passes import Pass
 from vidrt.pipelines.prompts import TextLength
 from vidrt.pipelines.request import Run
 from vidrt.pipelines.svd_request import SvdRun
@@ -82,11 +84,27 @@ def sizes_by_component(
     """Each component that a video takes, as often as it meets other sizes, with those of its axes among all axes."""
     for text in texts:
         if text.encoded is not None:
-            yield Component.TEXT_ENCODER, _sizes(run, settings, text.encoded, 1)
-        yield Component.TRANSFORMER, _sizes(run, settings, text.kept, run.num_videos)
-    yield Component.VAE_DECODER, _sizes(run, settings, 1, 1)
+            yield Component.TEXT_ENCODER, _sizes(run, settings, run.passes[0], text.encoded, 1)
+        for part in run.passes:
+            yield Component.TRANSFORMER, _denoising(run, settings, part, text.kept)
+    for part in run.passes:
+        for item in run.conditions:
+            yield Component.VAE_ENCODER, {**_sizes(run, settings, part, 1, 1), "frames": item.frames}
+    if len(run.passes) > 1:
+        yield Component.LATENT_UPSAMPLER, _sizes(run, settings, run.passes[0], 1, 1)
+    yield Component.VAE_DECODER, _sizes(run, settings, run.passes[-1], 1, 1)
 
 
-def _sizes(run: Run, settings: LtxSettings, text_tokens: int, batch: int) -> Sizes:
-    size = {"height": run.height, "width": run.width, "num_frames": run.num_frames}
+def _denoising(run: Run, settings: LtxSettings, part: Pass, text_tokens: int) -> Sizes:
+    """The transformer's sizes, with the tokens that conditions put in front, and a timestep for each of all."""
+    sizes = _sizes(run, settings, part, text_tokens, run.num_videos)
+    if not run.conditions:
+        return sizes
+    grid = part.grid(settings)
+    tokens = grid.tokens + extra_tokens(run.conditions, grid)
+    return {**sizes, "tokens": tokens, "timestep_tokens": tokens}
+
+
+def _sizes(run: Run, settings: LtxSettings, part: Pass, text_tokens: int, batch: int) -> Sizes:
+    size = {"height": part.height, "width": part.width, "num_frames": run.num_frames}
     return axis_sizes(settings, **size, text_tokens=text_tokens, batch=batch)

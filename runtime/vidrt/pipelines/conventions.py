@@ -7,7 +7,7 @@ from vidrt_engines.guidance import Guidance
 from vidrt_engines.names import Compat
 from vidrt_engines.schedule import Sampler, Schedule
 from vidrt_engines.settings import LtxSettings
-from vidrt_engines.versions import NEGATIVE_PROMPT, RopeTime, Version
+from vidrt_engines.versions import NEGATIVE_PROMPT, RopeTime, SecondPass, Version
 
 CONDITION_PIPELINE = "LTXConditionPipeline"
 
@@ -18,6 +18,7 @@ class Conventions:
 
     Attributes:
         schedule, guidance, stochastic: the sampling.
+        second_pass: what follows at twice the size, for versions of two passes; diffusers' pipelines make one.
         rope_time: the rotary embedding's time.
         text_limit: how many tokens of a prompt are kept.
         pads_text: the text encoder sees the padding up to the limit, as it does where it is given no mask.
@@ -32,6 +33,7 @@ class Conventions:
     schedule: Schedule
     guidance: Guidance
     stochastic: bool
+    second_pass: SecondPass | None = None
     rope_time: RopeTime
     text_limit: int
     pads_text: bool
@@ -53,6 +55,7 @@ def _official(settings: LtxSettings, version: Version) -> Conventions:
         schedule=_with_own_scheduler(version.schedule, settings),
         guidance=version.guidance,
         stochastic=version.stochastic,
+        second_pass=_with_own_second(version.second_pass, settings),
         rope_time=version.rope_time,
         text_limit=256,
         pads_text=False,
@@ -103,6 +106,10 @@ def _with_own_scheduler(schedule: Schedule, settings: LtxSettings) -> Schedule:
         static_shift=own.static_shift if own.shift is None else 1.0,
         terminal=own.terminal,
     )
+
+
+def _with_own_second(second: SecondPass | None, settings: LtxSettings) -> SecondPass | None:
+    return second and dataclasses.replace(second, schedule=_with_own_scheduler(second.schedule, settings))
 
 
 def _classifier_free_alone(guidance: Guidance) -> Guidance:

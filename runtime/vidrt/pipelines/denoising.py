@@ -4,17 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from vidrt_engines.guidance import PERTURBATIONS
+from vidrt_engines.guidance import PERTURBATIONS, Guidance
 
 from vidrt.arrays import FloatArray
 from vidrt.components.transformer import Transformer
+from vidrt.conditioning.start import Start
 from vidrt.cuda.arrays import Array, concatenated
 from vidrt.noise.base import Generator
+from vidrt.pipelines.conventions import Conventions
 from vidrt.pipelines.guidance import classifier_free, nearest, perturbation, rescaled, spatio_temporal, stg_scale
 from vidrt.pipelines.latents import LatentGrid, pack
 from vidrt.pipelines.prompts import Contexts
 from vidrt.pipelines.request import Run
-from vidrt.pipelines.rope import rope_tables, token_coordinates
+from vidrt.pipelines.rope import rope_tables
 from vidrt.schedulers.flow_match_euler import euler_step, stochastic_step
 
 TIMESTEP_SCALE = np.float32(1000)
@@ -36,30 +38,44 @@ class Denoiser:
 
     Args:
         transformer: the model.
-        run: what is being made.
-        grid: its latents.
+        rules: how the run is made.
+        guidance: of this pass.
+        start: where it begins.
         rope_width: the width of the rotary embedding.
         contexts: the embeddings of the prompts.
         put: brings values to where the transformer computes; latents come from there and stay there.
     """
 
     def __init__(
-        self, transformer: Transformer, run: Run, grid: LatentGrid, rope_width: int, contexts: Contexts,
-        put: Callable[[FloatArray], Any] = _as_it_is,
+        self, transformer: Transformer, rules: Conventions, guidance: Guidance, start: Start, rope_width: int,
+        contexts: Contexts, put: Callable[[FloatArray], Any] = _as_it_is,
     ) -> None:  # fmt: skip
-        self._transformer, self._rules, self._put = transformer, run.conventions, put
-        tables = rope_tables(token_coordinates(grid, run.fps, run.conventions.rope_time), rope_width)
-        self._cos, self._sin = (put(table) for table in tables)
+        self._transformer, self._rules, self._guidance, self._put = transformer, rules, guidance, put
+        self._start = start
+        self._cos, self._sin = (put(table) for table in rope_tables(start.coordinates, rope_width))
         self._tables: dict[tuple[tuple[int, ...], bytes], Any] = {}
         given = [values for values in (contexts.positive, contexts.negative) if values is not None]
-        self._positive, *others = [put(np.repeat(values, run.num_videos, axis=0)) for values in given]
+        self._positive, *others = [put(np.repeat(values, len(start.latents), axis=0)) for values in given]
         self._negative = others[0] if others else None
 
-    def step(self, latents: Array, sigma: np.float32, following: np.float32, generator: Generator) -> Array:
-        """Takes latents (B, S, C) from one noise level to the following."""
+    def begin(self) -> Any:
+        """The latents (B, S, C) that the first step takes, where the transformer computes."""
+        return self._put(self._start.latents)
+
+    def step(
+        self, latents: Array, sigma: np.float32, following: np.float32, generators: tuple[Generator, Generator]
+    ) -> Array:
+        """Takes latents (B, S, C) from one noise level to the following.
+
+        Args:
+            latents: as the step before gave them.
+            sigma: their noise level.
+            following: the one to take them to.
+            generators: the run's own, and the one that stands for torch's global generator.
+        """
         velocity = self.velocity(latents, sigma)
         if self._rules.stochastic:
-            noise: Array = self._put(generator.normal(latents.shape))
+            noise: Array = self._put(generators[1].normal(latents.shape))
             return stochastic_step(latents, velocity, sigma, following, noise)
         return euler_step(latents, velocity, sigma, following)
 
@@ -69,14 +85,14 @@ class Denoiser:
         Those of the prompt are one batch. The negative prompt's is a call of its own: of another length it would need
         a mask.
         """
-        rule = self._rules.guidance.at(float(sigma))
+        rule = self._guidance.at(float(sigma))
         stg = stg_scale(rule, self._transformer.layers)
-        table = perturbation(rule, self._rules.guidance.stg_mode, self._transformer.layers)
+        table = perturbation(rule, self._guidance.stg_mode, self._transformer.layers)
         conditional, perturbed = self._with_prompt(latents, sigma, table)
         velocity = conditional
         if rule.scale > 1 and self._negative is not None:
             unconditional = self._evaluated(latents, self._negative, sigma)
-            if self._rules.guidance.cfg_star:
+            if self._guidance.cfg_star:
                 unconditional = self._put(nearest(np.asarray(unconditional), np.asarray(conditional)))
             velocity = classifier_free(conditional, unconditional, rule.scale)
         if stg and perturbed is not None:
@@ -108,8 +124,11 @@ class Denoiser:
         return self._tables[key]
 
     def _evaluated(self, latents: Array, context: Any, sigma: np.float32, table: FloatArray | None = None) -> Array:
-        timestep = np.full((len(latents), 1), sigma * TIMESTEP_SCALE, np.float32)
         velocity: Array = self._transformer(
-            latents, context, timestep, self._cos, self._sin, self._placed(table, latents)
+            latents, context, self._timestep(len(latents), sigma), self._cos, self._sin, self._placed(table, latents)
         )
         return velocity
+
+    def _timestep(self, batch: int, sigma: np.float32) -> FloatArray:
+        """(B, 1): all tokens are at one noise level."""
+        return np.full((batch, 1), sigma * TIMESTEP_SCALE, np.float32)

@@ -56,10 +56,20 @@ def denormalise(latents: FloatArray, settings: LtxSettings) -> FloatArray:
     return latents * std / np.float32(settings.scaling_factor) + mean
 
 
+def normalise(latents: FloatArray, settings: LtxSettings) -> FloatArray:
+    """What the denoiser works on, from what the VAE's encoder gives: undoes `denormalise`."""
+    mean, std = _per_channel(settings.latents_mean), _per_channel(settings.latents_std)
+    return (latents - mean) * np.float32(settings.scaling_factor) / std
+
+
+def unit_range(frames: FloatArray) -> FloatArray:
+    """Decoded frames in [-1, 1], of any shape, halved and clamped to [0, 1]."""
+    return np.clip(frames / 2 + np.float32(0.5), 0, 1)
+
+
 def to_bytes(frames: FloatArray) -> ByteArray:
-    """Decoded frames (B, 3, F, H, W) in [-1, 1] to bytes (B, F, H, W, 3): halved, clamped, scaled, rounded in fp32."""
-    scaled = np.clip(frames / 2 + np.float32(0.5), 0, 1) * 255
-    return np.round(scaled).astype(np.uint8).transpose(0, 2, 3, 4, 1)
+    """Frames (B, 3, F, H, W) in [0, 1] to bytes (B, F, H, W, 3): scaled and rounded in fp32."""
+    return np.round(frames * 255).astype(np.uint8).transpose(0, 2, 3, 4, 1)
 
 
 def _per_channel(values: Sequence[float]) -> FloatArray:

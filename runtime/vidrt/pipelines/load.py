@@ -10,6 +10,7 @@ from vidrt_engines.versions import VERSIONS, version_named
 
 from vidrt.components.base import EngineComponent
 from vidrt.components.image_encoder import ImageEncoder
+from vidrt.components.latent_upsampler import LatentUpsampler
 from vidrt.components.svd_vae import SvdVaeDecoder, SvdVaeEncoder
 from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
@@ -34,6 +35,7 @@ _CLASSES: dict[Family, dict[Component, type[EngineComponent]]] = {
         Component.TEXT_ENCODER: TextEncoder,
         Component.TRANSFORMER: Transformer,
         Component.VAE_ENCODER: VaeEncoder,
+        Component.LATENT_UPSAMPLER: LatentUpsampler,
     },
     Family.SVD: {
         Component.IMAGE_ENCODER: ImageEncoder,

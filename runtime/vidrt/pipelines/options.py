@@ -10,11 +10,15 @@ from vidrt.arrays import FloatArray
 from vidrt.cuda.arrays import MixedArray
 from vidrt.noise.base import Generator
 from vidrt.pipelines.latents import LatentGrid
+from vidrt.pipelines.passes import Pass
 from vidrt.pipelines.request import PromptEmbeddings, Run
 from vidrt.pipelines.svd_request import SvdRun
 from vidrt.sessions.base import check_outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vidrt.conditioning.item import Condition
     from vidrt.images.read import ImageSource
 
 
@@ -39,7 +43,9 @@ class Options(TypedDict, total=False):
     seed: int | None
     generator: str
     ltxv_version: str | None
+    single_pass: bool
     compat: str
+    conditions: "Sequence[Condition]"
     embeddings: PromptEmbeddings | None
     latents: FloatArray | None
     image: "ImageSource | None"
@@ -74,6 +80,9 @@ class Step:
         Raises:
             EngineError: values that are no numbers, or were on a GPU and went with their pipeline.
         """
+        return self._on_host()
+
+    def _on_host(self) -> FloatArray:
         if isinstance(self.state, np.ndarray):
             return self.state  # checked when the session gave it
         values: FloatArray = np.asarray(self.state)
@@ -83,17 +92,30 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DenoisingStep(Step):
-    """A step of LTX-Video; its latents are normalised tokens (B, S, C).
+    """A step of LTX-Video; its latents are normalised tokens (B, S, C), those of the video alone.
 
     Attributes:
         run: what is being made.
+        part: the pass that the step belongs to.
         grid: the latents' frames, rows and columns.
+        extra: how many tokens of conditions are in front of the state.
         generators: the run's random streams as they stand; decoding draws from copies.
     """
 
     run: Run
+    part: Pass
     grid: LatentGrid
+    extra: int = 0
     generators: tuple[Generator, Generator]
+
+    @functools.cached_property
+    def latents(self) -> FloatArray:
+        """The latents, brought to the host at the first look: tokens (B, S, C).
+
+        Raises:
+            EngineError: values that are no numbers, or were on a GPU and went with their pipeline.
+        """
+        return self._on_host()[:, self.extra :]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

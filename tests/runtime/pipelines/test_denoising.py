@@ -5,12 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from vidrt.conditioning.start import Place, plain_start
 from vidrt.noise.torch_cpu import TorchCpuGenerator
 from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import latent_grid
 from vidrt.pipelines.prompts import Contexts
-from vidrt.pipelines.request import Request, settle
+from vidrt.pipelines.request import Request
 from vidrt.pipelines.rope import rope_tables, token_coordinates
+from vidrt.pipelines.settling import settle
 from vidrt_engines.versions import Guidance
 
 SIZE = {"height": 64, "width": 96, "num_frames": 9}
@@ -73,7 +75,9 @@ def test_diffusers_noise_is_drawn_by_channel(make_run, grid, videos):
 def denoiser(make_run, grid):
     def make(guidance=None, contexts=BOTH, **options):
         transformer, run = Transformer(), make_run(guidance, **options)
-        return transformer, Denoiser(transformer, run, grid, 32, contexts)
+        place = Place(grid=grid, fps=run.fps, rope_time=run.conventions.rope_time)
+        start = plain_start(np.zeros((run.num_videos, 2, grid.frames, grid.rows, grid.columns), np.float32), place)
+        return transformer, Denoiser(transformer, run.conventions, run.conventions.guidance, start, 32, contexts)
 
     return make
 
@@ -136,14 +140,14 @@ def test_a_step_follows_the_velocity(denoiser, grid):
     """A plain step moves by the difference of the noise levels and draws nothing."""
     _, made = denoiser(Guidance(scales=(1.0,)))
     generator = TorchCpuGenerator(4)
-    got = made.step(latents_of(grid), np.float32(0.75), np.float32(0.25), generator)
+    got = made.step(latents_of(grid), np.float32(0.75), np.float32(0.25), (generator, generator))
     assert (got == -1).all()
     assert np.array_equal(generator.normal((20,)), TorchCpuGenerator(4).normal((20,)))
 
 
-def test_a_stochastic_step_draws_from_the_generator_it_is_given(denoiser, grid):
+def test_a_stochastic_step_draws_from_the_generator_that_stands_for_the_global_one(denoiser, grid):
     """A stochastic step goes to the clean latents and back with fresh noise of the next level."""
     _, made = denoiser(Guidance(scales=(1.0,)), version="0.9.6-distilled")
-    got = made.step(latents_of(grid), np.float32(0.75), np.float32(0.25), TorchCpuGenerator(4))
+    got = made.step(latents_of(grid), np.float32(0.75), np.float32(0.25), (None, TorchCpuGenerator(4)))
     noise = torch.randn((1, grid.tokens, 2), generator=torch.Generator().manual_seed(4))
     assert np.abs(got - (0.75 * (0 - 0.75 * 2) + 0.25 * noise.numpy())).max() <= 1e-6

@@ -5,7 +5,7 @@ import pytest
 import torch
 from diffusers import LTXPipeline
 from diffusers.video_processor import VideoProcessor
-from vidrt.pipelines.latents import denormalise, latent_grid, pack, to_bytes, unpack
+from vidrt.pipelines.latents import denormalise, latent_grid, normalise, pack, to_bytes, unit_range, unpack
 
 
 @pytest.fixture
@@ -53,6 +53,19 @@ def test_denormalising_is_diffusers(make_settings, factor):
     assert np.abs(got - expected).max() <= 1e-6
 
 
+@pytest.mark.parametrize("factor", [1.0, 0.7])
+def test_normalising_is_diffusers_and_undoes_denormalising(make_settings, factor):
+    """Channel by channel as diffusers does it, and what came from the denoiser comes back."""
+    settings = make_settings(scaling_factor=factor)
+    latents = np.random.default_rng(1).standard_normal((2, 2, 3, 2, 2), np.float32)
+    mean, std = (torch.tensor(values) for values in (settings.latents_mean, settings.latents_std))
+    expected = LTXPipeline._normalize_latents(torch.from_numpy(latents), mean, std, factor).numpy()
+    got = normalise(latents, settings)
+    assert got.dtype == np.float32
+    assert np.allclose(got, expected, rtol=1e-6, atol=1e-6)
+    assert np.abs(normalise(denormalise(latents, settings), settings) - latents).max() <= 1e-5
+
+
 def test_bytes_are_diffusers():
     """Frames become bytes as VideoProcessor makes them: every level, every half between two, and all beyond 0 and 1."""
     levels = np.arange(-20, 530, dtype=np.float32) / 255 - 1  # halves too
@@ -60,7 +73,7 @@ def test_bytes_are_diffusers():
     frames = np.concatenate([levels, drawn]).reshape(2, 3, 3, 8, 10)
     pictures = VideoProcessor(vae_scale_factor=32).postprocess_video(torch.from_numpy(frames), output_type="pil")
     expected = np.stack([[np.asarray(picture) for picture in video] for video in pictures])
-    got = to_bytes(frames)
+    got = to_bytes(unit_range(frames))
     assert got.dtype == np.uint8
     assert got.shape == (2, 3, 8, 10, 3)
     assert np.array_equal(got, expected)

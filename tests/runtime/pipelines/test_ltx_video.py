@@ -230,7 +230,7 @@ def recorded(record):
     """The options that a record names."""
     names = ("prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos",
              "num_inference_steps", "seed", "ltxv_version", "compat")  # fmt: skip
-    return {**{name: record[name] for name in names}, "guidance_scale": record["guidance"]["scales"][0]}
+    return {**{name: record[name] for name in names}, "guidance_scale": record["passes"][0]["guidance"]["scales"][0]}
 
 
 @pytest.mark.parametrize("compat", Compat)

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 from closeness import relative_l2
+from vidrt.conditioning.start import Place, plain_start
 from vidrt.noise.torch_cpu import TorchCpuGenerator
 from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import latent_grid
 from vidrt.pipelines.prompts import Contexts
-from vidrt.pipelines.request import Request, settle
+from vidrt.pipelines.request import Request
+from vidrt.pipelines.settling import settle
 from vidrt.schedulers.flow_match_euler import schedule_sigmas
 from vidrt_engines.versions import version_named
 from vidrt_reference.ltx_video.transformer import Transformer, TransformerParams
@@ -76,10 +78,10 @@ def test_every_step_is_the_official_one(made, version, mode):
     latents = wanted[:1]
     texts = {name: values[:, : ltx_sampling.REAL_TOKENS[name]] for name, values in ltx_sampling.embeddings().items()}
     model = Model(version)
-    denoiser = Denoiser(model, run, grid, model.module.params.inner_dim, Contexts(**texts))
-    generator = TorchCpuGenerator(ltx_sampling.SEED)
+    denoiser = Denoiser(model, *how(run, grid), model.module.params.inner_dim, Contexts(**texts))
+    generators = TorchCpuGenerator(ltx_sampling.SEED), TorchCpuGenerator(ltx_sampling.SEED)
     for step, (sigma, following) in enumerate(pairwise(sigmas), 1):
-        latents = denoiser.step(latents, sigma, following, generator)
+        latents = denoiser.step(latents, sigma, following, generators)
         assert relative_l2(torch.from_numpy(latents[0]), torch.from_numpy(wanted[step])) <= BOUND, step
 
 
@@ -89,13 +91,20 @@ def test_no_pass_is_made_that_a_step_does_not_need(made, version, mode):
     run, grid = made(version, stg_mode=mode)
     model = Noise(version_named(version).layers)
     text = np.ones((1, 2, ltx_sampling.TEXT), np.float32)
-    denoiser = Denoiser(model, run, grid, 16, Contexts(positive=text, negative=text))
+    denoiser = Denoiser(model, *how(run, grid), 16, Contexts(positive=text, negative=text))
     for sigma in schedule_sigmas(run.conventions.schedule, run.num_inference_steps, grid.tokens)[:-1]:
         model.batches.clear()
         denoiser.velocity(np.ones((1, grid.tokens, ltx_sampling.CHANNELS), np.float32), sigma)
         rule = run.conventions.guidance.at(float(sigma))
         perturbs = rule.stg_scale > 0 and rule.blocks and mode != "residual"
         assert model.batches == [1 + bool(perturbs)] + [1] * (rule.scale > 1)
+
+
+def how(run, grid):
+    """What a denoiser is told of a run, and where it begins."""
+    first = np.zeros((1, ltx_sampling.CHANNELS, grid.frames, grid.rows, grid.columns), np.float32)
+    place = Place(grid=grid, fps=run.fps, rope_time=run.conventions.rope_time)
+    return run.conventions, run.conventions.guidance, plain_start(first, place)
 
 
 class Noise:

@@ -5,7 +5,8 @@ import re
 
 import pytest
 from vidrt.errors import RequestError
-from vidrt.pipelines.request import Request, settle
+from vidrt.pipelines.request import Request
+from vidrt.pipelines.settling import settle
 from vidrt_engines.settings import Defaults
 from vidrt_engines.versions import NEGATIVE_PROMPT, VERSIONS, version_named
 
@@ -15,9 +16,10 @@ NAN, INF = float("nan"), float("inf")
 
 @pytest.fixture
 def run(make_settings):
-    def make(version="0.9.5", *, defaults=DEFAULTS, versions=(), has_embeddings=False, **options):
+    def make(version="0.9.5", *, defaults=DEFAULTS, versions=(), has_embeddings=False, can_upscale=True,
+             **options):  # fmt: skip
         settings = make_settings(defaults=defaults, versions=versions)
-        return settle(Request(**options), settings, version, has_embeddings=has_embeddings)
+        return settle(Request(**options), settings, version, has_embeddings=has_embeddings, can_upscale=can_upscale)
 
     return make
 
@@ -87,14 +89,36 @@ def test_an_unknown_generator_is_refused_with_the_known(run, sentence, name):
 def test_a_list_of_sigmas_says_how_many_steps(run):
     """A version with a list has its own number of steps, also where the bundle's default is another."""
     got = run(ltxv_version="0.9.8-2b-distilled")
-    assert (got.num_inference_steps, got.kept_steps) == (7, 7)
+    assert (got.num_inference_steps, [part.kept_steps for part in got.passes]) == (7, [7, 3])
 
 
 def test_skipped_steps_are_not_made(run):
-    """Of thirty steps the 13B dev versions make twenty-seven in their first pass."""
+    """Of thirty steps the 13B dev versions make twenty-seven in their first pass, and thirteen in their second."""
     got = run("0.9.8-13b-dev", num_inference_steps=30)
-    assert (got.num_inference_steps, got.kept_steps) == (30, 27)
-    assert run("0.9.8-13b-dev", num_inference_steps=4).kept_steps == 1
+    assert (got.num_inference_steps, [part.kept_steps for part in got.passes], got.kept_steps) == (30, [27, 13], 40)
+    assert run("0.9.8-13b-dev", num_inference_steps=4).passes[0].kept_steps == 1
+
+
+def test_two_passes_grow_from_two_thirds(run):
+    """The first pass is two thirds of what is asked for, in whole latents, the second twice that."""
+    first, second = run("0.9.8-2b-distilled", height=704, width=1216).passes
+    assert (first.height, first.width, second.height, second.width) == (448, 800, 896, 1600)
+    assert second.schedule.sigmas == (0.9094, 0.7250, 0.4219)
+    assert [part.tone_map_compression for part in run("0.9.8-13b-distilled", height=64, width=64).passes] == [0, 0.6]
+
+
+def test_a_single_pass_is_the_first(run):
+    """A preview is the first pass as it is in a whole run; without an upscaler one pass has the whole size."""
+    size = {"height": 704, "width": 1216}
+    assert run("0.9.8-2b-distilled", single_pass=True, **size).passes == run("0.9.8-2b-distilled", **size).passes[:1]
+    (whole,) = run("0.9.8-2b-distilled", can_upscale=False, **size).passes
+    assert (whole.height, whole.width, whole.kept_steps) == (704, 1216, 7)
+
+
+def test_guidance_that_is_asked_for_is_that_of_both_passes(run):
+    """A scale replaces those of both passes."""
+    got = run("0.9.8-13b-dev", guidance_scale=2.0, stg_scale=0.0)
+    assert [(part.guidance.scales, part.guidance.stg_scales) for part in got.passes] == [((2.0,), (0.0,))] * 2
 
 
 def test_a_prompt_may_come_as_embeddings(run, sentence):
@@ -147,6 +171,12 @@ BAD = [
         {"ltxv_version": "0.9.8-13b-dev", "num_inference_steps": 3},
         "LTX-Video 0.9.8-13b-dev skips 3 steps, so the number of steps should be 4 or more.",
     ),
+    ({"single_pass": True}, "LTX-Video 0.9.5 is run in a single pass as it is: leave single_pass out."),
+    (
+        {"ltxv_version": "0.9.8-2b-distilled", "height": 32},
+        "For two passes height and width should be 64 or more, not 32x192.",
+    ),
+    ({"image": "none.png"}, "There is no image none.png."),
 ]
 
 
