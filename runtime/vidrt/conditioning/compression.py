@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vidrt.arrays import ByteArray, FloatArray
+from vidrt.errors import RequestError
 
 _OPTIONS = {"crf": "29", "preset": "veryfast"}
 
@@ -14,10 +15,20 @@ def compressed(image: FloatArray) -> FloatArray:
     """Encodes a frame (H, W, 3) in [0, 1] as H.264 and decodes it again; an odd last row or column is cut off.
 
     Source: `crf_compressor.compress` of the official code.
+
+    Raises:
+        RequestError: the encoder does not take frames of this size.
     """
+    import av
+
     height, width = (side // 2 * 2 for side in image.shape[:2])
     frame = (image[:height, :width] * np.float32(255)).astype(np.uint8)  # cut off, not rounded
-    return _decoded(_encoded(frame)).astype(np.float32) / np.float32(255)
+    try:
+        return _decoded(_encoded(frame)).astype(np.float32) / np.float32(255)
+    except av.FFmpegError as error:
+        raise RequestError(
+            f"A frame of {width}×{height} cannot be compressed ({error.strerror}): give a smaller one."
+        ) from error
 
 
 def _encoded(frame: ByteArray) -> io.BytesIO:

@@ -15,6 +15,7 @@ Size: TypeAlias = tuple[int, int]
 """Height and width in pixels."""
 
 _HALF_RANGE = np.float32(127.5)
+_LEAST_SIDE = 2  # what the blur mirrors and H.264 halves
 
 
 def prepared_clip(frames: Iterable[ByteArray], full: Size, size: Size, rules: ConditionRules) -> FloatArray:
@@ -47,14 +48,14 @@ def official_frame(frame: ByteArray, full: Size, size: Size) -> FloatArray:
 
 
 def cut_to_shape(frame: ByteArray, full: Size) -> ByteArray:
-    """The middle of a frame (H, W, 3), of the shape of `full`."""
+    """The middle of a frame (H, W, 3), of the shape of `full`; two pixels a side are left of the narrowest."""
     height, width = frame.shape[:2]
     shape = full[1] / full[0]
     if width / height > shape:
-        kept = max(int(height * shape), 1)
+        kept = max(int(height * shape), _LEAST_SIDE)
         left = (width - kept) // 2
         return frame[:, left : left + kept]
-    kept = max(int(width / shape), 1)
+    kept = max(int(width / shape), _LEAST_SIDE)
     top = (height - kept) // 2
     return frame[top : top + kept]
 
