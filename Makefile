@@ -38,7 +38,7 @@ $(SLIM)/installed: pyproject.toml
 $(DEV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install --quiet --upgrade pip
-	$(DEV)/bin/python -m pip install --quiet --editable ".[cpu,rtx,export,test]"
+	$(DEV)/bin/python -m pip install --quiet --editable ".[cpu,openvino,rtx,export,test]"
 	touch $@
 
 clean:

@@ -21,18 +21,27 @@ class Backend(StrEnum):
     ONNXRUNTIME = "onnxruntime"
     TENSORRT = "tensorrt"
     TENSORRT_RTX = "tensorrt-rtx"
+    OPENVINO = "openvino"
+
+    @property
+    def plays(self) -> "Backend":
+        """Whose engines it plays: OpenVINO onnxruntime's graphs, each other backend its own."""
+        return Backend.ONNXRUNTIME if self is Backend.OPENVINO else self
 
 
 class Precision(StrEnum):
     """In which type an engine keeps its weights.
 
-    onnxruntime computes in fp32 through casts; TensorRT in that type, but for the islands that its recipe names.
-    What a GGUF file has quantised stays in its blocks, and the engine's key names their types.
+    onnxruntime computes in fp32 through casts; TensorRT in that type, but for the islands that its recipe names;
+    OpenVINO in bf16 where weights are so and the CPU has instructions for it, else in fp32. In `INT8` the matrices of
+    linear layers are whole numbers, and onnxruntime multiplies whole numbers. What a GGUF file has quantised stays in
+    its blocks, and the engine's key names their types.
     """
 
     FP32 = "fp32"
     FP16 = "fp16"
     BF16 = "bf16"
+    INT8 = "int8"
     GGUF = "gguf"
 
 

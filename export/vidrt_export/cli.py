@@ -50,7 +50,7 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 )  # fmt: skip
 @click.option(
     "--backend", "backends", multiple=True, type=_choice(Backend), default=[Backend.ONNXRUNTIME.value],
-    show_default=True, help="What is to play the engines; repeatable.",
+    show_default=True, help="What is to play the engines; repeatable. OpenVINO plays those of onnxruntime.",
 )  # fmt: skip
 @click.option(
     "--precision", type=_choice(precision for precision in Precision if precision is not Precision.GGUF),
@@ -132,7 +132,7 @@ def main() -> None:
 
 def _refuse_unused(backends: tuple[str, ...]) -> None:
     """An option that no backend asked for takes is refused rather than passed over."""
-    if any(Backend(backend) is not Backend.ONNXRUNTIME for backend in backends):
+    if any(Backend(backend).plays is not Backend.ONNXRUNTIME for backend in backends):
         return
     context = click.get_current_context()
     given = click.core.ParameterSource.COMMANDLINE

@@ -114,7 +114,7 @@ def _planned(request: Request, checkpoint: Checkpoint) -> Plan:
         checkpoint,
         precision=_precision(request),
         components=_components(request),
-        backends=[Backend(backend) for backend in request.backends],
+        backends=dict.fromkeys(Backend(backend).plays for backend in request.backends),
         buckets=read_buckets(request.resolutions, request.frames, request.batch, checkpoint.settings),
         options=Options(
             memory_limit=request.memory_limit,

@@ -30,6 +30,7 @@ _PLAYERS = {
     Backend.TENSORRT: ("TensorRT", MODULES[Backend.TENSORRT], "vidrt[tensorrt]"),
     Backend.TENSORRT_RTX: ("TensorRT for RTX", MODULES[Backend.TENSORRT_RTX], "vidrt[rtx]"),
     Backend.ONNXRUNTIME: ("onnxruntime", "onnxruntime", "vidrt[cpu]"),
+    Backend.OPENVINO: ("OpenVINO", "openvino", "vidrt[openvino]"),
 }
 # wheels that all bring the module `onnxruntime`
 _ONNXRUNTIME_WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")

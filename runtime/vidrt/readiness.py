@@ -15,8 +15,10 @@ _RTX_RUNS_ON = "7.5 8.0 8.6 8.9 12.0+"
 
 def obstacle(backend: Backend, device: Device) -> str | None:
     """Says in a clause, without a full stop, what keeps a backend from a device and what to do, or None."""
-    if device.kind == "cpu" and backend is not Backend.ONNXRUNTIME:
+    if device.kind == "cpu" and backend.plays is not Backend.ONNXRUNTIME:
         return f"{backend} needs a GPU and the device is {device}"
+    if device.kind == "cuda" and backend is Backend.OPENVINO:
+        return f"{backend} computes on the CPU and the device is {device}"
     library = player(backend)
     if library.problem or device.kind == "cpu":
         return library.problem

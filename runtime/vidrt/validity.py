@@ -68,7 +68,7 @@ def problem(
 ) -> str | None:
     """Says in a clause, without a full stop, why a device cannot play an engine and what to do, or None if it can.
 
-    Graphs for onnxruntime fit every machine: what their library lacks, their session says.
+    Graphs fit every machine: what onnxruntime lacks for them, its session says.
 
     Args:
         engine: as its bundle describes it; its files are not read.
@@ -76,7 +76,7 @@ def problem(
         component: what the engine is, for the command that builds it again.
         folder: the bundle's, likewise.
     """
-    if engine.backend is Backend.ONNXRUNTIME:
+    if engine.backend is Backend.ONNXRUNTIME and not _is_for_cpu(engine, device):
         return None
     match check(engine, device, component=component, folder=folder):
         case Invalid() as found:
@@ -95,15 +95,16 @@ def check(
     and type of GPU that it was built for. One of TensorRT for RTX needs the same release too, runs on Linux and Windows
     alike, and on every compute capability that it was built for.
     """
-    if engine.backend is not Backend.ONNXRUNTIME and (field := _differing(engine, device)):
+    is_compiled = engine.backend.plays is not Backend.ONNXRUNTIME
+    if is_compiled and (field := _differing(engine, device)):
         name, here = field
         cure = rebuild(engine, component, folder)
         return Invalid(field=_WORDS[name], engine=engine.key[name], here=here, cure=cure)
     if reason := obstacle(engine.backend, device):
         return Unknown(reason=reason)
-    if engine.backend is not Backend.ONNXRUNTIME and (
-        missing := [name for name in _NEEDED if not engine.key.get(name)]
-    ):
+    if _is_for_cpu(engine, device):
+        return Unknown(reason=f"engines in {engine.precision} are for the CPU and the device is {device}")
+    if is_compiled and (missing := [name for name in _NEEDED if not engine.key.get(name)]):
         cure = rebuild(engine, component, folder)
         return Unknown(reason=f"bundle.json does not tell its {_WORDS[missing[0]]}; {cure}")
     return Valid()
@@ -116,6 +117,11 @@ def rebuild(engine: Engine, component: Component | None, folder: Path | None) ->
     kept = ["--t5-gguf", "FILE"] if engine.precision is Precision.GGUF else ["--precision", engine.precision]
     options = ["--out", where, "--backend", engine.backend, *kept, "--component", what]
     return f"run: {shlex.join(['build-engines', 'SOURCE', *options, *engine.options])}"
+
+
+def _is_for_cpu(engine: Engine, device: Device) -> bool:
+    """Whether onnxruntime has no kernel on CUDA for what the engine is made of, and would go to the host for each."""
+    return engine.precision is Precision.INT8 and device.kind == "cuda"
 
 
 def _differing(engine: Engine, device: Device) -> tuple[str, str] | None:

@@ -4,8 +4,8 @@ import dataclasses
 import hashlib
 
 import pytest
-from machines import NO_DRIVER, driver, gpu, pretend
-from vidrt import diagnosis
+from machines import AMX, AVX2, NO_DRIVER, driver, gpu, pretend
+from vidrt import cpu, diagnosis
 from vidrt.devices import Device
 from vidrt.diagnosis import CPU, GPU, cause, diagnose_bundle, diagnose_machine
 from vidrt.validity import Invalid, Unknown, Valid
@@ -71,16 +71,24 @@ def states(report):
     return {(engine.component.value, engine.engine.backend.value): type(engine.validity) for engine in report.engines}
 
 
-def test_backends_in_order_of_preference(machine):
+def test_backends_in_order_of_preference(machine, monkeypatch):
     """The fastest first; each with what keeps it from being used."""
     machine(driver())
+    monkeypatch.setattr(cpu, "flags", lambda: AVX2)
     found = {(ready.backend.value, str(ready.device)): ready.obstacle for ready in diagnose_machine()}
     assert list(found) == [("tensorrt", "cuda:0"), ("tensorrt-rtx", "cuda:0"), ("onnxruntime", "cuda:0"),
-                           ("onnxruntime", "cpu")]  # fmt: skip
+                           ("onnxruntime", "cpu"), ("openvino", "cpu")]  # fmt: skip
     assert found["tensorrt", "cuda:0"] is None
     assert found["tensorrt-rtx", "cuda:0"].endswith("not on 9.0; use tensorrt")
     assert found["onnxruntime", "cuda:0"].startswith("this onnxruntime has no CUDA; run: pip uninstall")
     assert found["onnxruntime", "cpu"] is None
+
+
+def test_openvino_goes_first_on_a_cpu_with_bf16(machine, monkeypatch):
+    """There it is the faster one."""
+    machine(NO_DRIVER)
+    monkeypatch.setattr(cpu, "flags", lambda: AMX)
+    assert [ready.backend.value for ready in diagnose_machine()][-2:] == ["openvino", "onnxruntime"]
 
 
 def test_the_embedded_bundle_plays_on_a_cpu(machine, notes):

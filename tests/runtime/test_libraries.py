@@ -38,6 +38,7 @@ def test_a_library_that_is_there():
     [
         ("onnxruntime", lambda: player(Backend.ONNXRUNTIME),
          "onnxruntime is not installed; run: pip install 'vidrt[cpu]'"),
+        ("openvino", lambda: player(Backend.OPENVINO), "OpenVINO is not installed; run: pip install 'vidrt[openvino]'"),
         ("tensorrt", lambda: player(Backend.TENSORRT), "TensorRT is not installed; run: pip install 'vidrt[tensorrt]'"),
         ("tensorrt_rtx", lambda: player(Backend.TENSORRT_RTX),
          "TensorRT for RTX is not installed; run: pip install 'vidrt[rtx]'"),
@@ -47,7 +48,7 @@ def test_a_library_that_is_there():
          "cuda-bindings is not installed; run: pip install 'vidrt[tensorrt]'"),
         ("av", pyav, "PyAV is not installed; run: pip install 'av'"),
     ],
-    ids=["onnxruntime", "tensorrt", "tensorrt-rtx", "cuda-bindings", "cuda", "av"],
+    ids=["onnxruntime", "openvino", "tensorrt", "tensorrt-rtx", "cuda-bindings", "cuda", "av"],
 )  # fmt: skip
 def test_a_library_that_is_absent(blocked, monkeypatch, module, find, told):
     """Each absent library names the line that installs it."""

@@ -12,6 +12,9 @@ from vidrt_engines.cuda_driver import Driver, Gpu
 if TYPE_CHECKING:
     import pytest
 
+# What a CPU of either kind tells of its instructions, as far as anybody asks.
+AVX2 = frozenset({"avx", "avx2", "fma", "f16c"})
+AMX = AVX2 | {"avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"}
 NO_DRIVER = Driver(problem="there is no CUDA driver (libcuda.so.1)")
 
 

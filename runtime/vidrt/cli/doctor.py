@@ -16,6 +16,8 @@ def doctor(bundle: str | None, *, verify: bool, quiet: bool, debug: bool) -> Non
     With BUNDLE, a folder or demo:NAME, also whether it can play that, and why not. The exit status is 1 if nothing
     here can play the bundle, or any.
     """
+    from vidrt_engines.names import Backend
+
     from vidrt.cli.doctor_text import bundle_lines, machine_lines
     from vidrt.diagnosis import cause, diagnose_bundle, diagnose_machine
     from vidrt.errors import EngineError, RequestError
@@ -31,4 +33,5 @@ def doctor(bundle: str | None, *, verify: bool, quiet: bool, debug: bool) -> Non
     if report and (reason := cause(report)):
         raise EngineError(f"{report.folder} cannot be played here: {reason}.")
     if all(ready.obstacle for ready in machine):
-        raise EngineError(f"nothing here can play engines: {machine[-1].obstacle}.")
+        least = next(ready for ready in reversed(machine) if ready.backend is Backend.ONNXRUNTIME)
+        raise EngineError(f"nothing here can play engines: {least.obstacle}.")

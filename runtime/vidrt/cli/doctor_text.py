@@ -9,6 +9,7 @@ from vidrt_engines.names import Backend
 from vidrt_engines.platforms import platform_name
 from vidrt_engines.tensorrt_wheels import library_cuda
 
+from vidrt import cpu
 from vidrt.diagnosis import BundleReport, EngineReport, Readiness
 from vidrt.libraries import Library, cuda_bindings, has_h264, onnxruntime_wheels, player, pyav
 from vidrt.validity import Invalid, Unknown
@@ -22,8 +23,10 @@ def machine_lines(machine: Sequence[Readiness]) -> list[str]:
     """What there is of Python, drivers and libraries, and which backends can be used."""
     rows = [
         ("vidrt", f"{version('vidrt')} with Python {platform.python_version()} on {platform_name()}"),
+        ("CPU", _cpu()),
         *_gpu_rows(),
         *_onnxruntime_rows(),
+        (player(Backend.OPENVINO).name, _openvino()),
         *((player(backend).name, _tensorrt(backend)) for backend in (Backend.TENSORRT, Backend.TENSORRT_RTX)),
         ("cuda-bindings", _version(cuda_bindings(Backend.TENSORRT))),
         ("PyAV", _pyav()),
@@ -69,6 +72,23 @@ def _onnxruntime_rows() -> list[tuple[str, str]]:
     found = f"{library.version} ({', '.join(wheels) or 'no wheel'}): {providers}"
     warning = f"warning: {' and '.join(wheels)} are both installed and one hides the other; {_REINSTALL}"
     return [("onnxruntime", found), *([("", warning)] if len(wheels) > 1 else [])]
+
+
+def _cpu() -> str:
+    """Its name, and what it has for bf16 and int8, or else its widest vectors."""
+    known = cpu.flags() or frozenset()
+    special = [flag for flag in (*cpu.BF16, *cpu.INT8) if flag in known]
+    widest = [flag for flag in cpu.VECTORS if flag in known][:1]
+    found = special + widest if special else [*widest, "no bf16", "no int8"] if known else []
+    return ", ".join([cpu.name(), *found])
+
+
+def _openvino() -> str:
+    library = player(Backend.OPENVINO)
+    if library.module is None:
+        return _version(library)
+    release, _, _ = (library.version or "").partition("-")
+    return f"{release}, computes bf16 engines in {'bf16' if cpu.computes_bf16() else 'fp32'} here"
 
 
 def _tensorrt(backend: Backend) -> str:

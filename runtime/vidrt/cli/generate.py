@@ -67,7 +67,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--frames", bool, None, "Write frame_0000.png …"),
     ("--device", str, "DEVICE", "auto, cpu, cuda or cuda:N.  [default: auto]"),
     ("--cpu", bool, None, "The same as --device cpu."),
-    ("--backend", str, "BACKEND", "auto, onnxruntime, tensorrt or tensorrt-rtx, as built.  [default: auto]"),
+    ("--backend", str, "BACKEND", "auto, onnxruntime, openvino, tensorrt or tensorrt-rtx.  [default: auto]"),
     ("--memory-limit", str, "SIZE", "GPU memory for each engine, such as 8GiB; TensorRT streams the weights beyond."),
     ("--quiet", bool, None, "Print nothing but errors."),
     ("--debug", bool, None, "Show a traceback when something fails."),

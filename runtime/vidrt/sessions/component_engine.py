@@ -12,11 +12,12 @@ from vidrt.arrays import FloatArray
 from vidrt.cuda.arrays import MixedArray
 from vidrt.cuda.driver import has_bindings
 from vidrt.devices import Device
-from vidrt.errors import EngineError
+from vidrt.errors import EngineError, RequestError
 from vidrt.sessions.base import Session
 from vidrt.sessions.batches import joined, split
 from vidrt.sessions.fitting import VideoSize, refusal
 from vidrt.sessions.onnxruntime import OnnxruntimeSession
+from vidrt.sessions.openvino import OpenvinoSession
 from vidrt.sessions.resources import Resources
 from vidrt.sessions.tensorrt import TensorrtSession
 
@@ -53,6 +54,7 @@ class ComponentEngine:
     ) -> None:
         self.component, self.engine, self._keep_loaded = component, engine, keep_loaded
         self._resources = place if isinstance(place, Resources) else Resources(place)
+        _refuse_limit(engine, self._resources)
         self._folder, self._path = folder, bundle_path(folder, file_to_open(engine, self.device).path)
         self._session: Session | None = None
         self._holders = 0
@@ -111,12 +113,14 @@ class ComponentEngine:
             return joined([session.run(part) for part in split(self.engine, arrays)])
 
     def _takes_device_arrays(self) -> bool:
-        if self.engine.backend is not Backend.ONNXRUNTIME:
+        if self.engine.backend.plays is not Backend.ONNXRUNTIME:
             return True
         # onnxruntime-gpu does without NVIDIA's bindings, and then takes all values from the host
         return self.device.kind == "cuda" and has_bindings()
 
     def _open(self) -> Session:
+        if self.engine.backend is Backend.OPENVINO:
+            return OpenvinoSession(self._path, self.engine, self.component.spoken)
         if self.engine.backend is not Backend.ONNXRUNTIME:
             return TensorrtSession(self._folder, self.engine, self.component, self._resources)
         plain = bundle_path(self._folder, self.engine.files[0].path)
@@ -128,3 +132,8 @@ class ComponentEngine:
             # an onnxruntime may lack a kernel in half precision: the other graph needs none
             self._resources.note(f"{str(error).removesuffix('.')}: it is computed in fp32.")
             return OnnxruntimeSession(plain, self.engine, self.device, self.component.spoken)
+
+
+def _refuse_limit(engine: Engine, resources: Resources) -> None:
+    if engine.backend is Backend.OPENVINO and resources.memory_limit is not None:
+        raise RequestError(f"A memory limit has no effect on {engine.backend}: leave it out, or use TensorRT.")

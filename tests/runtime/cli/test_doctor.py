@@ -3,10 +3,12 @@
 import hashlib
 import re
 import sys
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
-from machines import NO_DRIVER, driver, gpu, pretend
+from machines import AMX, AVX2, NO_DRIVER, driver, gpu, pretend
+from vidrt import cpu
 from vidrt.cli import doctor_text
 from vidrt_engines.manifest import BundleFile, Engine, read_bundle, write_bundle
 from vidrt_engines.names import Backend, Component, Precision
@@ -68,6 +70,22 @@ def test_a_machine_with_gpus(vidrt, monkeypatch):
 
 
 @pytest.mark.usefixtures("slim")
+@pytest.mark.parametrize(
+    ("flags", "told", "computes"),
+    [
+        (AVX2, "avx2, no bf16, no int8", "fp32"),
+        (AMX, "amx_bf16, avx512_bf16, amx_int8, avx512_vnni, avx512f", "bf16"),
+    ],
+)
+def test_the_cpu(vidrt, monkeypatch, flags, told, computes):
+    """What it has for bf16 and int8 is told, and in what OpenVINO computes there."""
+    monkeypatch.setattr(cpu, "flags", lambda: flags)
+    ended = vidrt("doctor")
+    assert row(ended, "CPU").endswith(f", {told}")
+    assert row(ended, "OpenVINO") == f"{version('openvino')}, computes bf16 engines in {computes} here"
+
+
+@pytest.mark.usefixtures("slim")
 def test_two_wheels_of_onnxruntime_are_a_warning(vidrt, monkeypatch):
     """Two wheels with the same module are told, and what to do."""
     monkeypatch.setattr(doctor_text, "onnxruntime_wheels", lambda: ("onnxruntime 1.32.0", "onnxruntime-gpu 1.31.0"))
@@ -86,7 +104,7 @@ def test_a_pyav_without_h264(vidrt, monkeypatch):
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_machine_that_can_play_nothing(vidrt, monkeypatch, quiet):
     """With no library at all the status is 1, and one line says what to install, with --quiet too."""
-    pretend(monkeypatch, NO_DRIVER, tensorrt=None, tensorrt_rtx=None, onnxruntime=None, av=None)
+    pretend(monkeypatch, NO_DRIVER, tensorrt=None, tensorrt_rtx=None, onnxruntime=None, openvino=None, av=None)
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
     ended = vidrt("doctor", *(["--quiet"] if quiet else []))
     told = "vidrt: nothing here can play engines: onnxruntime is not installed; run: pip install 'vidrt[cpu]'.\n"
@@ -94,6 +112,7 @@ def test_a_machine_that_can_play_nothing(vidrt, monkeypatch, quiet):
     assert (ended.out == "") is quiet
     if not quiet:
         assert row(ended, "onnxruntime     ") == "not installed; run: pip install 'vidrt[cpu]'"
+        assert row(ended, "OpenVINO") == "not installed; run: pip install 'vidrt[openvino]'"
         assert row(ended, "cuda-bindings") == "not installed; run: pip install 'vidrt[tensorrt]'"
         assert row(ended, "PyAV") == "not installed; run: pip install 'av'"
 

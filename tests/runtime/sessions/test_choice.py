@@ -4,7 +4,8 @@ import json
 import sys
 
 import pytest
-from machines import NO_DRIVER, driver, gpu, pretend
+from machines import AMX, AVX2, NO_DRIVER, driver, gpu, pretend
+from vidrt import cpu
 from vidrt.devices import Device
 from vidrt.errors import DeviceError, EngineError, MissingExtraError, RequestError
 from vidrt.pipelines.load import load_pipeline
@@ -34,7 +35,7 @@ def test_auto_takes_the_fastest_that_there_is(both, notes):
     assert notes.lines == []
 
 
-@pytest.mark.parametrize("backend", Backend)
+@pytest.mark.parametrize("backend", [backend for backend in Backend if backend is not Backend.OPENVINO])
 @pytest.mark.usefixtures("gpu_machine")
 def test_a_backend_that_is_asked_for_is_taken(both, backend):
     """Whatever the order of `auto`, the one that was asked for plays."""
@@ -94,6 +95,50 @@ def test_on_the_cpu_plans_are_no_matter(both, notes):
     assert notes.lines == []
 
 
+@pytest.fixture
+def in_bf16(demo_copy):
+    """The embedded bundle, as if its weights were bf16; none is read."""
+    path = demo_copy / "bundle.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"fp16"', '"bf16"'), encoding="utf-8")
+    return demo_copy
+
+
+def test_openvino_is_taken_for_bf16_on_a_cpu_that_has_it(in_bf16, monkeypatch, notes):
+    """One line says why, for all components."""
+    monkeypatch.setattr(cpu, "flags", lambda: AMX)
+    with load_pipeline(in_bf16, device="cpu", progress=notes) as pipeline:
+        assert pipeline.device == "cpu (openvino)"
+    assert notes.lines == ["openvino plays bf16 engines: this CPU has bf16, and onnxruntime would compute in fp32."]
+
+
+def test_what_is_missing_for_bf16_is_told(in_bf16, monkeypatch, notes):
+    """Without OpenVINO the line that installs it is told once, and onnxruntime plays."""
+    monkeypatch.setattr(cpu, "flags", lambda: AMX)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with load_pipeline(in_bf16, device="cpu", progress=notes) as pipeline:
+        assert pipeline.device == "cpu (onnxruntime)"
+    (line,) = notes.lines
+    assert line.startswith("onnxruntime computes bf16 engines in fp32, and this CPU has bf16: OpenVINO is not ")
+    assert line.endswith("; run: pip install 'vidrt[openvino]'.")
+
+
+@pytest.mark.parametrize(("flags", "source"), [(AVX2, "in_bf16"), (AMX, "demo_copy")])
+def test_onnxruntime_plays_where_openvino_would_compute_in_fp32_too(flags, source, request, monkeypatch, notes):
+    """A CPU without bf16, or weights that are no bf16: no other precision than that of the bundle is taken."""
+    monkeypatch.setattr(cpu, "flags", lambda: flags)
+    with load_pipeline(request.getfixturevalue(source), device="cpu", progress=notes) as pipeline:
+        assert pipeline.device == "cpu (onnxruntime)"
+    assert notes.lines == []
+
+
+@pytest.mark.usefixtures("gpu_machine")
+def test_openvino_is_for_the_cpu(demo_copy, sentence):
+    """Asked for where a GPU would be used, it says how to have it."""
+    with pytest.raises(DeviceError) as error:
+        load_pipeline(demo_copy, backend="openvino")
+    assert sentence(error) == "openvino computes on the CPU and the device is cuda:0: give --cpu as well."
+
+
 def test_a_bundle_of_plans_alone_needs_a_gpu(planned, sentence):
     """Without any graph the CPU has nothing to play."""
     folder = planned()
@@ -127,6 +172,13 @@ def test_what_a_run_can_do_without_may_be_missing(planned, small, notes):
         assert set(pipeline.components) == set(PLAYED)
         assert pipeline(**small).frames.std() > 0
     assert "has no vae_encoder for tensorrt-rtx" in notes.lines[0]
+
+
+def test_openvino_takes_no_memory_limit(demo_copy, sentence):
+    """Nor does it pass over one."""
+    with pytest.raises(RequestError) as error:
+        load_pipeline(demo_copy, device="cpu", backend="openvino", memory_limit="8GiB")
+    assert sentence(error) == "A memory limit has no effect on openvino: leave it out, or use TensorRT."
 
 
 @pytest.mark.parametrize(("limit", "told"), [("8GiB", "A memory limit has no effect on onnxruntime"), ("x", "8GiB")])

@@ -1,0 +1,78 @@
+"""Sessions on OpenVINO, which plays onnxruntime's graphs on the CPU, in bf16 where the CPU has instructions for it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from vidrt_engines.manifest import Engine
+from vidrt_engines.names import Backend, Precision
+
+from vidrt.closing import Closing
+from vidrt.cuda.arrays import MixedArray
+from vidrt.errors import EngineError, MissingExtraError
+from vidrt.libraries import player
+from vidrt.sessions.base import check_inputs, check_outputs
+
+_DEVICE = "CPU"
+# OpenVINO would take bf16 for every graph, wherever the CPU has it: only weights that are kept so are computed so.
+_COMPUTES_IN = {Precision.BF16: "bf16"}
+_ELSE = "f32"
+
+
+class OpenvinoSession(Closing):
+    """A graph opened by OpenVINO.
+
+    Args:
+        path: the graph, its weights beside it.
+        engine: as the manifest describes it.
+        what: the component, for sentences.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+        EngineError: it cannot open the graph.
+    """
+
+    def __init__(self, path: Path, engine: Engine, what: str) -> None:
+        self._engine, self._what = engine, what
+        model = _compiled(path, engine.precision, what)
+        precision = model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.provider: str = f"OpenVINO {_DEVICE} {precision}"
+        self._request: Any = model.create_infer_request()
+
+    def run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
+        """Runs the graph once.
+
+        Raises:
+            RequestError: the arrays do not fit the manifest.
+            EngineError: the graph failed, or gave values that are no numbers.
+        """
+        check_inputs(self._engine, arrays, self._what)
+        try:
+            results = self._request.infer({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        except Exception as error:  # its errors are RuntimeError and kin, without a base of their own
+            raise EngineError(f"The {self._what} failed: {_reason(error)}.") from error
+        # its own memory, which the next run writes over
+        outputs = {spec.name: np.array(results[spec.name]) for spec in self._engine.outputs}
+        check_outputs(outputs, self._what)
+        return outputs
+
+    def close(self) -> None:
+        """Releases the graph and its memory."""
+        self._request = None
+
+
+def _compiled(path: Path, precision: Precision, what: str) -> Any:
+    library = player(Backend.OPENVINO)
+    if library.module is None:
+        raise MissingExtraError(f"{library.problem}.")
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _COMPUTES_IN.get(precision, _ELSE)}
+    try:
+        return library.module.Core().compile_model(path, _DEVICE, settings)
+    except Exception as error:  # as above
+        raise EngineError(f"OpenVINO cannot open the {what}: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    """The last line: those before it name the source files that the error passed through."""
+    return str(error).strip().splitlines()[-1].strip().rstrip(".") if str(error).strip() else type(error).__name__
