@@ -25,8 +25,12 @@ def built_bundles() -> Path:
 
 def kernel_caches() -> Path:
     """The folder for kernels that are compiled on this machine: below `VIDRT_HOME` if set, else the user's cache."""
-    home = os.environ.get("VIDRT_HOME")
-    return (Path(home).expanduser() if home else _cache() / "vidrt") / "kernels"
+    return _home() / "kernels"
+
+
+def prompt_caches() -> Path:
+    """The folder for embeddings of prompts: below `VIDRT_HOME` if set, else the user's cache."""
+    return _home() / "prompts"
 
 
 def find_bundle(name: str) -> Path:
@@ -39,6 +43,11 @@ def find_bundle(name: str) -> Path:
 def demo_names() -> list[str]:
     """The embedded bundles, as `--bundle` takes them."""
     return sorted(DEMO_PREFIX + folder.name for folder in (_PACKAGE / "demo").glob("*") if folder.is_dir())
+
+
+def _home() -> Path:
+    home = os.environ.get("VIDRT_HOME")
+    return Path(home).expanduser() if home else _cache() / "vidrt"
 
 
 def _cache() -> Path:

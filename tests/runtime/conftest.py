@@ -22,6 +22,14 @@ from vidrt_engines.places import DEFAULT_BUNDLE, find_bundle
 from vidrt_engines.settings import Defaults, LtxSettings, SchedulerSettings
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """The user's cache, empty in each test."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
+
+
 @pytest.fixture
 def make_settings():
     """Settings of a bundle without its engines: two latent channels, all else LTX-Video's."""

@@ -23,6 +23,7 @@ _CONDITION = (
     "0 to 1 (1); repeatable."
 )
 _SINGLE = "Versions of two passes: the first alone, a preview of two thirds of the size."
+_CACHE = "Keep prompts' embeddings on disk: a prompt that was seen before needs no text encoder.  [default: on]"
 _STG_MODE = f"How blocks are perturbed for --stg-scale.  [default: {StgMode.ATTENTION_VALUES}]"
 
 # One row an option: its name, its type (bool for a flag), what to call its value, its help.
@@ -59,6 +60,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("--generator", str, "NAME", "Draws noise as torch does on the CPU (cpu) or on a GPU, as in H200.  [default: cpu]"),
     ("--compat", click.Choice([compat.value for compat in Compat]), None, f"{_COMPAT}  [default: {Compat.OFFICIAL}]"),
     ("--embeddings-file", _FILE, "FILE", "Prompt embeddings (safetensors) instead of a prompt."),
+    ("--prompt-cache/--no-prompt-cache", bool, None, _CACHE),
     ("--initial-latents-file", _FILE, "FILE", "First latents (safetensors) instead of noise."),
     ("--save-final-latents", _FILE, "FILE", "Writes the denoised latents, before decoding."),
     ("--output-dir", _FILE, "DIR", "Where the files go.  [default: output]"),
@@ -74,6 +76,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
 )
 _REPEATABLE = frozenset({"--condition"})
 _DEFAULTS: dict[str, object] = {
+    "--prompt-cache/--no-prompt-cache": True,
     "--num-videos": 1,
     "--generator": "cpu",
     "--compat": Compat.OFFICIAL.value,

@@ -49,6 +49,7 @@ def run_generation(options: Mapping[str, Any]) -> None:
     device = str(parse_device(_device(options)))
     bundle = _bundle(options, progress)
     places: Any = {name: options[name] for name in ("backend", "memory_limit")}
+    places["cache_prompts"] = options["prompt_cache"]
     with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
         step = _denoised(pipeline, request, progress, options)
         if path := options["save_final_latents"]:

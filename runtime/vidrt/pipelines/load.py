@@ -53,6 +53,7 @@ def load_pipeline(
     backend: str = AUTO,
     keep_loaded: bool = False,
     memory_limit: int | str | None = None,
+    cache_prompts: bool = False,
     progress: Progress | None = None,
 ) -> Pipeline:
     """Opens a bundle; no weights are read until a phase needs them.
@@ -64,6 +65,8 @@ def load_pipeline(
         keep_loaded: engines stay open between runs, for a service that has the memory.
         memory_limit: device memory for each engine of TensorRT, in bytes or as "8GiB": weights that do not fit
             beside its working memory are brought from the host each time.
+        cache_prompts: keep embeddings of prompts in the user's cache, so that a prompt that was seen before needs no
+            text encoder; without the prompts' text.
         progress: told of the run's phases; None is silent.
 
     Raises:
@@ -88,7 +91,8 @@ def load_pipeline(
     }
     if manifest.family is Family.SVD:
         return SvdPipeline(manifest, components, progress, resources)
-    return LtxVideoPipeline(manifest, components, _tokenizer(manifest, folder), progress, resources)
+    tokenizer = _tokenizer(manifest, folder)
+    return LtxVideoPipeline(manifest, components, tokenizer, progress, resources, cache_prompts=cache_prompts)
 
 
 def _check(bundle: Bundle, folder: Path) -> None:

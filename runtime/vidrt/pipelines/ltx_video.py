@@ -22,11 +22,12 @@ from vidrt.pipelines.guidance_request import guidance_remarks
 from vidrt.pipelines.ltx_passes import Given, PassPlayer
 from vidrt.pipelines.options import DenoisingStep, Options, Step
 from vidrt.pipelines.passes import pass_remarks
-from vidrt.pipelines.prompts import Contexts, TextLength, encode_prompt, text_length
+from vidrt.pipelines.prompts import Contexts, TextLength, encode_prompts, text_length
 from vidrt.pipelines.record import run_record
 from vidrt.pipelines.request import PromptEmbeddings, Request, Run
 from vidrt.pipelines.settling import settle
 from vidrt.progress import Progress
+from vidrt.prompt_cache import PromptCache
 from vidrt.sessions.resources import Resources
 from vidrt.tensor_files import fit_latents
 from vidrt.tokenizer import Tokenizer
@@ -40,10 +41,10 @@ class LtxVideoPipeline(Pipeline):
 
     def __init__(
         self, bundle: Bundle, components: dict[str, EngineComponent], tokenizer: Tokenizer, progress: Progress,
-        resources: Resources,
+        resources: Resources, *, cache_prompts: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(bundle, components, progress, resources)
-        self._tokenizer = tokenizer
+        self._tokenizer, self._caches_prompts = tokenizer, cache_prompts
 
     def denoise(self, **options: Unpack[Options]) -> Iterator[DenoisingStep]:
         """Denoises step by step: the caller owns progress, previews (`decode(step)`) and early stop.
@@ -149,9 +150,8 @@ class LtxVideoPipeline(Pipeline):
         encoder = self.components["text_encoder"]
         assert isinstance(encoder, TextEncoder)
         prompts = [run.prompt, run.negative_prompt] if is_guided else [run.prompt]
-        self._progress.note("encoding the prompt")
-        with encoder.held():
-            encoded = [encode_prompt(p, encoder, self._tokenizer, run.conventions, self._progress) for p in prompts]
+        cache = PromptCache(encoder.engine.engine) if self._caches_prompts else None
+        encoded = encode_prompts(prompts, encoder, self._tokenizer, run.conventions, self._progress, cache)
         return Contexts(positive=encoded[0], negative=encoded[1] if is_guided else None)
 
     def _transformer(self) -> Transformer:

@@ -1,9 +1,11 @@
 """From a prompt to its embeddings: what the text encoder sees, and what is kept of what it gives."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from vidrt.pipelines.conventions import conventions
-from vidrt.pipelines.prompts import encode_prompt
+from vidrt.pipelines.prompts import encode_prompts
 from vidrt.tokenizer import Tokens
 from vidrt_engines.names import Compat
 from vidrt_engines.versions import version_named
@@ -27,6 +29,9 @@ class Letters:
 class Encoder:
     """An encoder whose embeddings say the token's id and how many tokens there were: (B, L, 2)."""
 
+    def held(self):
+        return contextlib.nullcontext()
+
     def __call__(self, input_ids):
         assert input_ids.ndim == 2
         return np.stack([input_ids, np.full_like(input_ids, input_ids.shape[1])], axis=2).astype(np.float32)
@@ -37,7 +42,7 @@ def encode(make_settings, notes):
     def run(prompt, compat, pipeline_class="LTXPipeline"):
         rules = conventions(Compat(compat), make_settings(pipeline_class=pipeline_class), version_named("0.9.5"))
         tokenizer = Letters()
-        embeddings = encode_prompt(prompt, Encoder(), tokenizer, rules, notes)
+        (embeddings,) = encode_prompts([prompt], Encoder(), tokenizer, rules, notes)
         return embeddings, tokenizer.texts, notes.lines
 
     return run
@@ -58,7 +63,7 @@ def test_the_encoder_sees_padding_only_without_a_mask(encode, compat, pipeline_c
     embeddings, _, lines = encode("ab", compat, pipeline_class)
     assert embeddings.tolist() == [[[97, seen], [98, seen], [1, seen]]]
     assert embeddings.flags.c_contiguous
-    assert lines == []
+    assert lines == ["encoding the prompt"]
 
 
 @pytest.mark.parametrize(("compat", "text"), [("official", "a b"), ("diffusers", " a b\n")])
@@ -76,5 +81,6 @@ def test_what_is_over_the_limit_is_told(encode, compat, pipeline_class, limit):
     embeddings, _, lines = encode("x" * (limit - 1) + "yz", compat, pipeline_class)
     assert embeddings.shape == (1, limit, 2)
     assert embeddings[0, -1, 0] == 1
-    assert lines == [f"The prompt has more than {limit} tokens; this was cut off: 'yz'"]
-    assert encode("x" * (limit - 1), compat, pipeline_class)[2] == lines
+    assert lines == [f"The prompt has more than {limit} tokens; this was cut off: 'yz'", "encoding the prompt"]
+    lines.clear()
+    assert encode("x" * (limit - 1), compat, pipeline_class)[2] == ["encoding the prompt"]
