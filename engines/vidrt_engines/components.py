@@ -67,11 +67,21 @@ def vae_decoder(*, latent_channels: int, timestep_conditioning: bool, injected_n
     )
 
 
+def latent_upsampler(*, latent_channels: int) -> Signature:
+    """De-normalised latents to those of twice the rows and columns; its sizes are the first of two passes'."""
+    rows, columns = "upsampled_rows", "upsampled_columns"
+    return Signature(
+        inputs=(float_tensor("latents", "batch", latent_channels, *LATENT_GRID),),
+        outputs=(float_tensor("upsampled", "batch", latent_channels, "latent_frames", rows, columns),),
+    )
+
+
 RECIPES = {
     Component.TEXT_ENCODER: text_encoder,
     Component.TRANSFORMER: transformer,
     Component.VAE_ENCODER: vae_encoder,
     Component.VAE_DECODER: vae_decoder,
+    Component.LATENT_UPSAMPLER: latent_upsampler,
 }
 
 

@@ -54,6 +54,7 @@ class Component(StrEnum):
     UNET = "unet"
     VAE_ENCODER = "vae_encoder"
     VAE_DECODER = "vae_decoder"
+    LATENT_UPSAMPLER = "latent_upsampler"
 
     @property
     def spoken(self) -> str:
@@ -73,6 +74,7 @@ COMPONENTS: dict[Family, tuple[Component, ...]] = {
         Component.TEXT_ENCODER,
         Component.TRANSFORMER,
         Component.VAE_ENCODER,
+        Component.LATENT_UPSAMPLER,
         Component.VAE_DECODER,
     ),
     Family.SVD: (
@@ -83,8 +85,9 @@ COMPONENTS: dict[Family, tuple[Component, ...]] = {
     ),
 }
 
-# What a run can do without: a bundle may lack them. Only image- and video-to-video need LTX-Video's encoder.
+# What a run can do without: a bundle may lack them. Only image- and video-to-video need LTX-Video's encoder, and only
+# two passes its upsampler.
 OPTIONAL: dict[Family, frozenset[Component]] = {
-    Family.LTX_VIDEO: frozenset({Component.VAE_ENCODER}),
+    Family.LTX_VIDEO: frozenset({Component.VAE_ENCODER, Component.LATENT_UPSAMPLER}),
     Family.SVD: frozenset(),
 }

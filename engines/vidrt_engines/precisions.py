@@ -33,6 +33,7 @@ ISLANDS: dict[Family, dict[Component, Islands]] = {
         Component.VAE_DECODER: Islands(
             wide=("*time_embedder",), streams=("conv_in", "up_blocks.*.conv_in", "up_blocks.*.upsamplers.*")
         ),
+        Component.LATENT_UPSAMPLER: Islands(streams=("upsampler",)),  # before it, every norm gives fp32
     },
     Family.SVD: {
         Component.IMAGE_ENCODER: Islands(wide=("vision_model.pre_layrnorm",)),

@@ -3,7 +3,7 @@
 import inspect
 
 import pytest
-from vidrt_engines.components import RECIPES, text_encoder, transformer, vae_decoder, vae_encoder
+from vidrt_engines.components import RECIPES, latent_upsampler, text_encoder, transformer, vae_decoder, vae_encoder
 from vidrt_engines.names import COMPONENTS, Family
 from vidrt_engines.tensors import check_arrays
 
@@ -85,6 +85,15 @@ def test_vae_decoder(timestep_conditioning, injected_noise, wanted):
     latents = {"latents": ("float32", "batch 128 latent_frames latent_rows latent_columns")}
     assert plain(signature.inputs) == {**latents, **wanted}
     assert plain(signature.outputs) == {"frames": ("float32", "batch 3 frames rows columns")}
+
+
+def test_latent_upsampler():
+    """The upsampler makes more rows and columns of latents, and no other channels or frames."""
+    signature = latent_upsampler(latent_channels=128)
+    assert plain(signature.inputs) == {"latents": ("float32", "batch 128 latent_frames latent_rows latent_columns")}
+    assert plain(signature.outputs) == {
+        "upsampled": ("float32", "batch 128 latent_frames upsampled_rows upsampled_columns"),
+    }
 
 
 def test_recipes_are_asked_by_name():

@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import pytest
+import tiny_bundles
 from hypothesis import given
 from hypothesis import strategies as st
 from vidrt_engines.axes import axes_of, axis_sizes
-from vidrt_engines.names import COMPONENTS, Component, Family
+from vidrt_engines.names import Component
 from vidrt_engines.profiles import Span, fits
 from vidrt_export.buckets import TEXT_TOKENS, options_of, profile, read_buckets
 from vidrt_export.sources.diffusers_folder import read_diffusers_folder
@@ -91,7 +92,7 @@ def test_one_goes_with_all(checkpoint):
     assert pairs([*heights], ["9", "17"]) == [(64, 9), (96, 17)]
 
 
-@pytest.mark.parametrize("component", COMPONENTS[Family.LTX_VIDEO])
+@pytest.mark.parametrize("component", tiny_bundles.COMPONENTS)
 def test_a_profile_has_exactly_its_components_axes(checkpoint, component):
     """A span for each named axis of the inputs, and for none besides."""
     (bucket,) = read_buckets([], [], 3, checkpoint.settings)

@@ -12,7 +12,7 @@ from vidrt.validity import Invalid, Unknown, Valid
 from vidrt_engines.cuda_driver import gpus
 from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import BundleFile, Engine, read_bundle, write_bundle
-from vidrt_engines.names import COMPONENTS, Backend, Component, Family, Precision
+from vidrt_engines.names import Backend, Component, Precision
 
 TENSORRT = {"tensorrt": "11.4.0.9", "cuda": "13", "gpu": "NVIDIA H200", "compute_capability": "9.0"}
 RTX = {"tensorrt": "1.7.1.116", "cuda": "13", "gpu": "any", "compute_capability": "8.0 8.6 8.9 12.0+"}
@@ -42,7 +42,7 @@ def only(demo_copy, add):
     """Makes a bundle whose every engine is of one backend."""
 
     def make(backend, key):
-        for component in COMPONENTS[Family.LTX_VIDEO]:
+        for component in read_bundle(demo_copy).engines:
             add(component, backend, key)
         bundle = read_bundle(demo_copy)
         engines = {name: group[:1] for name, group in bundle.engines.items()}

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from vidrt_reference.checkpoint.config import Config
 from vidrt_reference.checkpoint.errors import CheckpointError
+from vidrt_reference.convolutions import Conv2d
 from vidrt_reference.layers import Linear
 from vidrt_reference.precision import widened
 from vidrt_reference.shapes import merge_axes, positions
 from vidrt_reference.svd.image_encoder_block import Activation, ImageEncoderBlock
-from vidrt_reference.svd.layers import Conv2d, LayerNorm
+from vidrt_reference.svd.layers import LayerNorm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

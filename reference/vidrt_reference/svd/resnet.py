@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from vidrt_reference.convolutions import Conv2d, Conv3d, GroupNorm
 from vidrt_reference.layers import Linear
 from vidrt_reference.shapes import merge_axes, split_like
-from vidrt_reference.svd.layers import Conv2d, Conv3d, GroupNorm, TimeMixer
+from vidrt_reference.svd.layers import TimeMixer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

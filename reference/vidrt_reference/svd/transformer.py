@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from vidrt_reference.convolutions import GroupNorm
 from vidrt_reference.layers import Linear
 from vidrt_reference.shapes import merge_axes, positions, split_like
 from vidrt_reference.svd.embeddings import Sinusoid, TimeEmbedding
-from vidrt_reference.svd.layers import GroupNorm, TimeMixer
+from vidrt_reference.svd.layers import TimeMixer
 from vidrt_reference.svd.transformer_block import TemporalTransformerBlock, TransformerBlock
 
 if TYPE_CHECKING:

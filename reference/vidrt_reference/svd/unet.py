@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from vidrt_reference.convolutions import Conv2d, GroupNorm
 from vidrt_reference.shapes import merge_axes, positions, split_like
 from vidrt_reference.svd.embeddings import Sinusoid, TimeEmbedding
-from vidrt_reference.svd.layers import Conv2d, GroupNorm
 from vidrt_reference.svd.transformer import SpatioTemporalTransformer
 from vidrt_reference.svd.unet_blocks import Conditions, DownBlock, MidBlock, UpBlock
 from vidrt_reference.svd.unet_params import DownBlockType, UpBlockType

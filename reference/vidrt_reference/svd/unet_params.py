@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from vidrt_reference.checkpoint.config import Config
 from vidrt_reference.checkpoint.errors import CheckpointError
-from vidrt_reference.svd.layers import NORM_GROUPS
+from vidrt_reference.convolutions import NORM_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vidrt_reference.attention import Attend, attend
+from vidrt_reference.convolutions import GroupNorm
 from vidrt_reference.layers import Linear
 from vidrt_reference.shapes import merge_axes, split_like
-from vidrt_reference.svd.layers import GroupNorm
 
 _NORM_EPS = 1e-6
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from vidrt_reference.convolutions import Conv2d, Conv3d, GroupNorm
 from vidrt_reference.shapes import merge_axes, split_like
-from vidrt_reference.svd.layers import Conv2d, Conv3d, GroupNorm, Upsampler
+from vidrt_reference.svd.layers import Upsampler
 from vidrt_reference.svd.resnet import SpatioTemporalResnetBlock
 from vidrt_reference.svd.vae_attention import PixelAttention
 from vidrt_reference.svd.vae_params import LAYERS

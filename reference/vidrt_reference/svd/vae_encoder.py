@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from vidrt_reference.svd.layers import Conv2d, Downsampler, GroupNorm
+from vidrt_reference.convolutions import Conv2d, GroupNorm
+from vidrt_reference.svd.layers import Downsampler
 from vidrt_reference.svd.resnet import ResnetBlock
 from vidrt_reference.svd.vae_attention import PixelAttention
 from vidrt_reference.svd.vae_params import LAYERS

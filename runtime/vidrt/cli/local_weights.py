@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vidrt_engines.errors import BundleError
 from vidrt_engines.manifest import read_bundle
-from vidrt_engines.names import COMPONENTS
+from vidrt_engines.names import COMPONENTS, Component
 from vidrt_engines.places import built_bundles
 
 from vidrt.errors import EngineError, RequestError
@@ -93,7 +93,9 @@ def _is_whole(bundle: Path) -> bool:
         manifest = read_bundle(bundle)
     except BundleError:
         return False
-    return all(component in manifest.engines for component in COMPONENTS[manifest.family])
+    # the upsampler is not every checkpoint's, and is built before the last one
+    needed = set(COMPONENTS[manifest.family]) - {Component.LATENT_UPSAMPLER}
+    return all(component in manifest.engines for component in needed)
 
 
 def _build(source: str, bundle: Path, options: list[str], *, quiet: bool) -> None:

@@ -83,7 +83,8 @@ def test_too_much_text_is_the_prompts_matter():
 def test_names_are_spoken():
     """A component is named as people name it."""
     assert [component.spoken for component in Component] == [
-        "text encoder", "transformer", "image encoder", "UNet", "VAE encoder", "VAE decoder"
+        "text encoder", "transformer", "image encoder", "UNet", "VAE encoder", "VAE decoder",
+        "latent upsampler",
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from vidrt.errors import EngineError, MissingExtraError, OutOfMemoryError, Reque
 from vidrt.pipelines.load import load_pipeline
 from vidrt.sessions import tensorrt_library
 from vidrt_engines.manifest import bundle_path, read_bundle, write_bundle
-from vidrt_engines.names import COMPONENTS, Backend, Component, Family
+from vidrt_engines.names import Backend, Component
 
 RTX = "tensorrt-rtx"
 LARGE = ((96, 96, 9, 1), (128, 128, 17, 128), (160, 160, 25, 256))
@@ -239,7 +239,7 @@ def stripped(folder, component="transformer"):
 def test_plans_without_weights_are_refitted(planned, gpu_machine, small):
     """A plan that was stripped gets its weights from the graph beside it, each time it is opened."""
     folder = planned(stripped=True, key={"weights_in": "stripped"})
-    for component in COMPONENTS[Family.LTX_VIDEO]:
+    for component in read_bundle(folder).engines:
         stripped(folder, component)
     with load_pipeline(folder, device="cpu") as pipeline:
         wanted = pipeline(**small).frames
