@@ -100,7 +100,7 @@ def test_a_profile_has_exactly_its_components_axes(checkpoint, component):
     found = profile(bucket, component, part.signature, checkpoint.settings)
     assert set(found) == axes_of(part.signature)
     assert all(span.min <= span.opt <= span.max for span in found.values())
-    assert found["batch"].max == (3 if component is Component.TRANSFORMER else 1)
+    assert found["batch"].max == (3 if component == Component.TRANSFORMER else 1)
 
 
 @given(data=st.data(), heights=SIDES, widths=SIDES, counts=COUNTS, batch=st.integers(1, 4))

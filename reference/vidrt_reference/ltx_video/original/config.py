@@ -52,7 +52,7 @@ def told(metadata: Mapping[str, str], *, where: object) -> Told:
     Raises:
         CheckpointError: the configuration in it is damaged, or another architecture's.
     """
-    config = _config(metadata, where)
+    config = metadata_config(metadata, where)
     sigmas = config.get("allowed_inference_steps")
     if sigmas is not None and not (isinstance(sigmas, list) and all(isinstance(one, int | float) for one in sigmas)):
         raise CheckpointError(f"Expected a list of numbers as allowed_inference_steps in the metadata of {where}.")
@@ -64,7 +64,12 @@ def told(metadata: Mapping[str, str], *, where: object) -> Told:
     )
 
 
-def _config(metadata: Mapping[str, str], where: object) -> Mapping[str, object]:
+def metadata_config(metadata: Mapping[str, str], where: object) -> Mapping[str, object]:
+    """The configuration in a file's metadata; empty where there is none.
+
+    Raises:
+        CheckpointError: it is no JSON object.
+    """
     if "config" not in metadata:
         return {}
     try:

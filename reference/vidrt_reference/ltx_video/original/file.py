@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vidrt_reference.checkpoint.eight_bits import in_sixteen_bits
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.checkpoint.keys import below
+from vidrt_reference.ltx_video.original.latent_upsampler import is_upscaler
 from vidrt_reference.ltx_video.original.transformer import (
     params_of_config,
     params_of_shapes,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 TRANSFORMER, VAE = "model.diffusion_model.", "vae."
 _TRANSFORMER_MARK, _VAE_MARK = "patchify_proj.weight", f"{VAE}decoder.conv_in.conv.weight"
-_UPSCALER_MARKS = ("initial_conv.weight", "post_upsample_res_blocks.0.conv1.weight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class OriginalFile:
 
 def is_original(stored: Mapping[str, StoredTensor]) -> bool:
     """Whether names are those of an official file of LTX-Video, whole or not, or of its upscaler."""
-    return _has_transformer(stored) or _VAE_MARK in stored or all(mark in stored for mark in _UPSCALER_MARKS)
+    return _has_transformer(stored) or _VAE_MARK in stored or is_upscaler(stored)
 
 
 def original_file(stored: Mapping[str, StoredTensor], told: Told) -> OriginalFile:
@@ -79,10 +79,10 @@ def _has_transformer(stored: Mapping[str, StoredTensor]) -> bool:
 
 
 def _check_whole(stored: Mapping[str, StoredTensor]) -> None:
-    if all(mark in stored for mark in _UPSCALER_MARKS):
+    if is_upscaler(stored):
         raise CheckpointError(
             "This is LTX-Video's latent upscaler, which belongs to a model's second pass and is no model: "
-            "give a file such as ltxv-2b-0.9.8-distilled.safetensors."
+            "give a file such as ltxv-2b-0.9.8-distilled.safetensors, and this one as --upscaler."
         )
     has_transformer, has_vae = _has_transformer(stored), _VAE_MARK in stored
     if not (has_transformer and has_vae):
