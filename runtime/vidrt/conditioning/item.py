@@ -72,7 +72,7 @@ def parse_condition(text: str) -> Condition:
 def settle_conditions(
     conditions: Sequence[Condition], num_frames: int, unit: int, rules: ConditionRules
 ) -> tuple[SettledCondition, ...]:
-    """Looks at every condition's media and fits it to a run; nothing is decoded but pictures' headers.
+    """Looks at every condition's media and fits it to a run.
 
     Args:
         conditions: in their order, in which they are laid over one another.
@@ -108,6 +108,7 @@ def _settled(condition: Condition, num_frames: int, unit: int, rules: ConditionR
     frames = trimmed(media.frames, room, unit)
     if condition.frame and media.frames > 1:
         _check_sequence(media, condition.frame, frames, room, unit)
+    media.check(frames)
     return SettledCondition(
         media=media,
         frame=condition.frame,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from vidrt.arrays import ByteArray
-from vidrt.conditioning.video_file import VIDEO_SUFFIXES, count_frames, video_frames
+from vidrt.conditioning.video_file import VIDEO_SUFFIXES, check_video, count_frames, video_frames
 from vidrt.errors import RequestError
 from vidrt.images.read import ImageSource, load_image
 
@@ -31,23 +31,30 @@ class Media:
         name: as messages call it.
         frames: how many there are; 1 for a picture.
         opened: gives the frames, RGB (H, W, 3) each, from the first on.
+        path: of a video file, None for pictures, which are in memory.
     """
 
     name: str
     frames: int
     opened: Callable[[], Iterator[ByteArray]]
+    path: Path | None = None
+
+    def check(self, count: int) -> None:
+        """Makes sure that the first frames can be decoded.
+
+        Raises:
+            RequestError: the file is damaged.
+        """
+        if self.path is not None:
+            check_video(self.path, count)
 
     def read(self, count: int) -> Iterator[ByteArray]:
         """Decodes the first frames, one at a time: RGB (H, W, 3), all of one size.
 
         Raises:
-            RequestError: the file is damaged, or has fewer than it says.
+            RequestError: the file is damaged.
         """
-        done = 0
-        for done, frame in enumerate(islice(self.opened(), count), 1):  # noqa: B007 - counted past the loop
-            yield frame
-        if done < count:
-            raise RequestError(f"{self.name} breaks off after {done} of {self.frames} frames: save it again.")
+        return islice(self.opened(), count)
 
 
 def open_media(source: MediaSource) -> Media:
@@ -59,7 +66,7 @@ def open_media(source: MediaSource) -> Media:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         if path.suffix.lower() in VIDEO_SUFFIXES:
-            return Media(name=str(path), frames=count_frames(path), opened=lambda: video_frames(path))
+            return Media(name=str(path), frames=count_frames(path), opened=lambda: video_frames(path), path=path)
         return _pictures(str(path), [load_image(path)])
     if isinstance(source, Sequence) or (isinstance(source, np.ndarray) and source.ndim == _VIDEO_AXES):
         return _pictures("The sequence of pictures", [load_image(picture) for picture in source])

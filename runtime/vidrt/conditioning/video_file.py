@@ -1,7 +1,9 @@
 """Video files: how many frames they have, and the frames."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,24 @@ def count_frames(path: Path) -> int:
     if not frames:
         raise RequestError(f"{path} holds no frames.")
     return frames
+
+
+def check_video(path: Path, count: int) -> None:
+    """Makes sure that a video's first frames can be decoded; for one that has not changed since, it is known.
+
+    Raises:
+        RequestError: the file is damaged.
+    """
+    state = path.stat()
+    _check_frames(path, count, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _check_frames(path: Path, count: int, *_: int) -> None:
+    with _opened(path) as (container, stream):
+        done = sum(1 for _ in islice(container.decode(stream), count))
+    if done < count:
+        raise RequestError(f"{path} breaks off after {done} frames, and {count} are needed: save it again.")
 
 
 def video_frames(path: Path) -> Iterator[ByteArray]:
