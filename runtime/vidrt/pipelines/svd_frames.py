@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vidrt.arrays import ByteArray, FloatArray
-from vidrt.pipelines.latents import to_bytes
+from vidrt.pipelines.latents import to_bytes, unit_range
 
 
 def decoder_latents(latents: FloatArray, scaling_factor: float) -> FloatArray:
@@ -32,4 +32,4 @@ def decode_chunks(videos: int, frames: int, size: int | None, *, mixes_videos: b
 
 def frames_to_bytes(frames: FloatArray, videos: int) -> ByteArray:
     """Decoded frames (B·F, 3, H, W), about in [-1, 1], to bytes (B, F, H, W, 3)."""
-    return to_bytes(frames.reshape(videos, -1, *frames.shape[1:]).transpose(0, 2, 1, 3, 4))
+    return to_bytes(unit_range(frames.reshape(videos, -1, *frames.shape[1:]).transpose(0, 2, 1, 3, 4)))
