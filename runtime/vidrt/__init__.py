@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vidrt_engines.errors import BundleError
 
+    from vidrt.conditioning.item import Condition
     from vidrt.errors import DeviceError, EngineError, MissingExtraError, RequestError
     from vidrt.output.errors import OutputError
     from vidrt.output.video import Video
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BundleError": "vidrt_engines.errors",
+    "Condition": "vidrt.conditioning.item",
     "DenoisingStep": "vidrt.pipelines.options",
     "DeviceError": "vidrt.errors",
     "EngineError": "vidrt.errors",
@@ -37,6 +39,7 @@ _HOMES = {
 
 __all__ = [
     "BundleError",
+    "Condition",
     "DenoisingStep",
     "DeviceError",
     "EngineError",

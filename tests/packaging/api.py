@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vidrt import (
     BundleError,
+    Condition,
     DenoisingStep,
     DeviceError,
     EngineError,
@@ -38,6 +39,14 @@ def video_of(pipeline: LtxVideoPipeline) -> NDArray[np.uint8]:
     video.save(Path("out.gif"))
     assert_type(pipeline.videos(num_videos=2), list[Video])
     return video.frames
+
+
+def conditioned(pipeline: LtxVideoPipeline, before: Video) -> Video:
+    """A video that goes on with another one and ends with a picture."""
+    return pipeline(
+        prompt="a cat", image="first.jpg",
+        conditions=[Condition(media=before.frames[-25:]), Condition(media=Path("a.png"), frame=96, strength=0.8)],
+    )  # fmt: skip
 
 
 def steps_of(pipeline: LtxVideoPipeline) -> list[Video]:
