@@ -44,6 +44,7 @@ def main() -> None:
 def _run(case: Any) -> dict[str, np.ndarray]:
     import ltx_conditioning
     from ltx_video.pipelines.pipeline_ltx_video import ConditioningItem
+    from ltx_video.utils.skip_layer_strategy import SkipLayerStrategy
 
     pipeline = _pipeline(case.form)
     kept = _recorded(pipeline)
@@ -56,7 +57,9 @@ def _run(case: Any) -> dict[str, np.ndarray]:
     torch.manual_seed(ltx_conditioning.SEED)  # the encoder and stochastic steps draw from the global generator
     pipeline(
         **ltx_conditioning.SIZE, frame_rate=ltx_conditioning.FPS, num_inference_steps=ltx_conditioning.STEPS,
-        guidance_scale=ltx_conditioning.GUIDANCE, stg_scale=0.0, rescaling_scale=1.0,
+        guidance_scale=ltx_conditioning.GUIDANCE, stg_scale=case.stg_scale, rescaling_scale=case.rescaling_scale,
+        cfg_star_rescale=case.cfg_star, skip_block_list=list(ltx_conditioning.BLOCKS),
+        skip_layer_strategy=SkipLayerStrategy.AttentionValues,
         stochastic_sampling=case.version == "0.9.6-distilled", conditioning_items=items, image_cond_noise_scale=0.15,
         negative_prompt=None, prompt_embeds=texts["positive"], negative_prompt_embeds=texts["negative"],
         prompt_attention_mask=mask, negative_prompt_attention_mask=mask, vae_per_channel_normalize=True,

@@ -13,6 +13,7 @@ GOLDEN = Path(__file__).resolve().parent.parent / "runtime" / "conditioning" / "
 SEED = 23
 SIZE = {"height": 64, "width": 96, "num_frames": 33}
 FPS, STEPS, GUIDANCE = 24.0, 5, 3.0
+BLOCKS = (1,)  # that spatio-temporal guidance perturbs, of two
 CHANNELS, TEXT, TOKENS = 8, 16, 5
 
 
@@ -27,11 +28,14 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A run: its conditions, the form of its weights, the version by which it is sampled."""
+    """A run: its conditions, the form of its weights, the version by which it is sampled, its guidance."""
 
     items: tuple[Item, ...]
     form: str = "0.9.5"
     version: str = "0.9.5"
+    stg_scale: float = 0.0
+    rescaling_scale: float = 1.0
+    cfg_star: bool = False
 
 
 _SEVERAL = (Item(frames=9), Item(frame=13, strength=0.7), Item(frames=17, frame=16, strength=0.6), Item(frame=32))
@@ -46,6 +50,7 @@ CASES = {
     "several": Case(items=_SEVERAL),
     "over one another": Case(items=(Item(frames=17, strength=0.4), Item(frames=9, strength=0.8), Item(frame=8))),
     "nothing": Case(items=(Item(strength=0.0),)),
+    "several, guided": Case(items=_SEVERAL, stg_scale=1.0, rescaling_scale=0.7, cfg_star=True),
     "several by chance": Case(items=_SEVERAL, version="0.9.6-distilled"),
     "several of the first version": Case(items=_SEVERAL, form="0.9.0", version="0.9.0"),
 }

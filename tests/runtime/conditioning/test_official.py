@@ -39,10 +39,8 @@ each_case = pytest.mark.parametrize("name", ltx_conditioning.CASES)
 class Model:
     """A reference module in the place of its engine."""
 
-    layers = 0
-
-    def __init__(self, module):
-        self.module = module
+    def __init__(self, module, layers=0):
+        self.module, self.layers = module, layers
 
     @torch.no_grad()
     def __call__(self, *arrays):
@@ -105,10 +103,15 @@ def settled(case, settings):
     """The run of a case, by the version's own schedule, which was the checkpoint's."""
     request = Request(
         prompt="", seed=ltx_conditioning.SEED, fps=ltx_conditioning.FPS, num_inference_steps=ltx_conditioning.STEPS,
-        guidance_scale=ltx_conditioning.GUIDANCE, stg_scale=0.0, **ltx_conditioning.SIZE,
+        guidance_scale=ltx_conditioning.GUIDANCE, stg_scale=case.stg_scale, rescaling_scale=case.rescaling_scale,
+        **ltx_conditioning.SIZE,
     )  # fmt: skip
     run = settle(request, settings, case.version)
-    rules = dataclasses.replace(run.conventions, schedule=version_named(case.version).schedule)
+    guidance = dataclasses.replace(
+        run.conventions.guidance, cfg_star=case.cfg_star, blocks=(ltx_conditioning.BLOCKS,)
+    )  # of a model as deep as this one
+    schedule = version_named(case.version).schedule
+    rules = dataclasses.replace(run.conventions, schedule=schedule, guidance=guidance)
     return dataclasses.replace(run, conventions=rules)
 
 
@@ -145,7 +148,7 @@ def test_every_step_is_the_official_one(start_of, models, name):
     assert len(sigmas) == len(wanted)
     model = models(case.form)[0]
     denoiser = ConditionedDenoiser(
-        Model(model), run.conventions, run.conventions.guidance, start, model.params.inner_dim,
+        Model(model, model.params.num_layers), run.conventions, run.conventions.guidance, start, model.params.inner_dim,
         Contexts(**ltx_conditioning.embeddings()), condition_rules=ConditionRules.OFFICIAL, sigmas=sigmas,
     )  # fmt: skip
     latents = denoiser.begin()
