@@ -3,6 +3,7 @@
 from vidrt_engines.components import Signature
 from vidrt_engines.settings import LtxSettings
 from vidrt_engines.svd_settings import SvdSettings
+from vidrt_engines.versions import FIRST_PASS_SCALE
 
 
 def axis_sizes(
@@ -31,6 +32,11 @@ def axis_sizes(
     }
     tokens = {"tokens": latent_frames * rows * columns, "timestep_tokens": 1, "text_tokens": text_tokens}
     return {**both, "latent_frames": latent_frames, **tokens, **maps}
+
+
+def first_pass_side(pixels: int, unit: int) -> int:
+    """Pixels along a side in the first of two passes: about two thirds, divisible by `unit`; the second has twice."""
+    return int(pixels * FIRST_PASS_SCALE) // unit * unit
 
 
 def axes_of(signature: Signature) -> set[str]:

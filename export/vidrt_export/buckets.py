@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vidrt_engines.axes import axes_of, axis_sizes
+from vidrt_engines.axes import axes_of, axis_sizes, first_pass_side
 from vidrt_engines.components import Signature
 from vidrt_engines.manifest import Settings
 from vidrt_engines.names import Component
@@ -82,6 +82,38 @@ def profile(bucket: Bucket, component: Component, signature: Signature, settings
     if isinstance(settings, SvdSettings) and component is Component.VAE_DECODER:
         spans["frames"] = dataclasses.replace(spans["frames"], min=1)
     return spans
+
+
+def of_passes(bucket: Bucket, component: Component, unit: int) -> list[Bucket]:
+    """What a component meets where videos are made in two passes: the transformer small ones first, then large ones.
+
+    Large ones are those of the second pass and, for runs of a single pass, those that were asked for.
+
+    Args:
+        bucket: what was asked for.
+        component: one of LTX-Video's.
+        unit: pixels for each latent.
+    """
+    first = dataclasses.replace(bucket, height=_first(bucket.height, unit), width=_first(bucket.width, unit))
+    second = dataclasses.replace(
+        bucket, height=_second(first.height, bucket.height), width=_second(first.width, bucket.width)
+    )
+    by_component = {
+        Component.TRANSFORMER: [first, second],
+        Component.VAE_ENCODER: [first, second],
+        Component.LATENT_UPSAMPLER: [first],
+        Component.VAE_DECODER: [second],
+    }
+    return by_component.get(component, [bucket])
+
+
+def _first(span: Span, unit: int) -> Span:
+    low, middle, high = (max(first_pass_side(side, unit), unit) for side in _triple(span))
+    return Span(min=low, opt=middle, max=high)
+
+
+def _second(first: Span, asked: Span) -> Span:
+    return Span(min=min(2 * first.min, asked.min), opt=2 * first.opt, max=max(2 * first.max, asked.max))
 
 
 def options_of(buckets: Sequence[Bucket]) -> tuple[str, ...]:

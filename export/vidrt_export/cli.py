@@ -89,6 +89,10 @@ def _bytes(context: click.Context, option: click.Parameter, text: str | None) ->
 )  # fmt: skip
 @click.option("--use-bf16-t5", is_flag=True, help="LTX-Video: the folder's own text encoder or none, no GGUF file.")
 @click.option(
+    "--upscaler", metavar="FILE|DIR|ID",
+    help="LTX-Video: the spatial upscaler of a second pass.  [default: one beside SOURCE, or the hub's]",
+)  # fmt: skip
+@click.option(
     "--lora", "loras", multiple=True, metavar="FILE[:SCALE]",
     help="Merge a LoRA into the transformer (SVD: the UNet); repeatable, and several add up.",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from vidrt_reference.checkpoint.errors import CheckpointError
 
 from vidrt_export.backends import onnxruntime, tensorrt
 from vidrt_export.backends.base import BackendBuilder, Options, Step
-from vidrt_export.buckets import Bucket, options_of, profile
+from vidrt_export.buckets import Bucket, of_passes, options_of, profile
 from vidrt_export.part import Part
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.writing.weights import common_precision
@@ -158,7 +158,10 @@ def _profiles(
 ) -> tuple[dict[str, Span], ...]:
     if backend is Backend.ONNXRUNTIME:
         return ()
-    found = [profile(bucket, part.component, part.signature, checkpoint.settings) for bucket in buckets]
+    settings = checkpoint.settings
+    if Component.LATENT_UPSAMPLER in checkpoint.parts:
+        buckets = [one for bucket in buckets for one in of_passes(bucket, part.component, settings.spatial_compression)]
+    found = [profile(bucket, part.component, part.signature, settings) for bucket in buckets]
     return tuple(one for number, one in enumerate(found) if one not in found[:number])
 
 

@@ -18,10 +18,19 @@ from vidrt_export.plan import Plan, check_disk, make_plan
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.sources.known import Known
 from vidrt_export.sources.locate import Located, locate
+from vidrt_export.sources.locate_upscaler import locate_upscaler, upscaler_of_hub
 from vidrt_export.sources.lora import with_loras
 from vidrt_export.sources.model_index import MODEL_INDEX
 from vidrt_export.sources.source import read_source
 from vidrt_export.sources.text_encoder import T5Choice
+from vidrt_export.sources.upscaler import (
+    Upscaler,
+    makes_two_passes,
+    own_upscaler,
+    read_upscaler,
+    refuse_unused,
+    with_upscaler,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,7 @@ class Request:
     t5_gguf: Path | None
     text_encoder: Path | None
     use_bf16_t5: bool
+    upscaler: str | None
     loras: Sequence[str]
     note: str | None
     dry_run: bool
@@ -63,14 +73,19 @@ def run(request: Request) -> None:
     _check_out(request.out)
     console = Console(quiet=request.quiet)
     loras = [parse_lora(text) for text in request.loras]
+    given = locate_upscaler(request.upscaler, _precision(request)) if request.upscaler else None
     located = _located(request)
-    if request.dry_run and (lines := located.to_come()):
-        click.echo("\n".join(lines))
+    upscaler = given or _hub_upscaler(request, located, console)
+    to_come = [line for one in (upscaler, located) if one for line in one.to_come()]
+    if request.dry_run and to_come:
+        click.echo("\n".join(to_come))
         return
+    found = read_upscaler(upscaler.fetch(console)) if upscaler else None
     checkpoint = read_source(located.fetch(console), _known(request, located))
     if request.ltxv_version is None and len(checkpoint.versions) > 1:
         others = ", ".join(checkpoint.versions[1:])
         console.note(f"Taken for {checkpoint.model_version}; its files also fit {others}: see --ltxv-version.")
+    checkpoint = _with_upscaler(request, checkpoint, located, found, console)
     plan = _planned(request, with_loras(checkpoint, loras, _components(request)))
     for note in dict.fromkeys(step.part.note for step in plan.steps if step.part.note):
         console.note(note)
@@ -96,7 +111,34 @@ def _located(request: Request) -> Located:
         precision=_precision(request),
         version=request.ltxv_version,
         text_encoder=request.t5_gguf is None and request.text_encoder is None,
+        upscaler=request.upscaler is None and _wants_upscaler(request),
     )
+
+
+def _wants_upscaler(request: Request) -> bool:
+    return not request.parts or Component.LATENT_UPSAMPLER in request.parts
+
+
+def _hub_upscaler(request: Request, located: Located, console: Console) -> Located | None:
+    """The official upscaler, for a checkpoint of the hub whose repository has none."""
+    if not _wants_upscaler(request):
+        return None
+    return upscaler_of_hub(located, request.ltxv_version, _precision(request), console)
+
+
+def _with_upscaler(
+    request: Request, checkpoint: Checkpoint, located: Located, found: Upscaler | None, console: Console
+) -> Checkpoint:
+    """The checkpoint with the upscaler that was asked for, else with one that lies beside it where it has a use."""
+    if request.upscaler:
+        refuse_unused(checkpoint, _components(request))
+    if found is None and _wants_upscaler(request) and makes_two_passes(checkpoint):
+        found = own_upscaler(checkpoint, located.path, console)
+    if found is not None:
+        return with_upscaler(checkpoint, found)
+    if Component.LATENT_UPSAMPLER in request.parts:
+        raise CheckpointError("The latent upsampler is in a file or folder of its own: give it as --upscaler.")
+    return checkpoint
 
 
 def _known(request: Request, located: Located) -> Known:

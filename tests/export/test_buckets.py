@@ -6,10 +6,10 @@ import pytest
 import tiny_bundles
 from hypothesis import given
 from hypothesis import strategies as st
-from vidrt_engines.axes import axes_of, axis_sizes
+from vidrt_engines.axes import axes_of, axis_sizes, first_pass_side
 from vidrt_engines.names import Component
 from vidrt_engines.profiles import Span, fits
-from vidrt_export.buckets import TEXT_TOKENS, options_of, profile, read_buckets
+from vidrt_export.buckets import TEXT_TOKENS, of_passes, options_of, profile, read_buckets
 from vidrt_export.sources.diffusers_folder import read_diffusers_folder
 from vidrt_reference.checkpoint.errors import CheckpointError
 
@@ -101,6 +101,36 @@ def test_a_profile_has_exactly_its_components_axes(checkpoint, component):
     assert set(found) == axes_of(part.signature)
     assert all(span.min <= span.opt <= span.max for span in found.values())
     assert found["batch"].max == (3 if component == Component.TRANSFORMER else 1)
+
+
+@given(data=st.data(), heights=SIDES, widths=SIDES)
+def test_both_passes_lie_in_the_profiles(checkpoint, data, heights, widths):
+    """Whatever legal size is asked for, every component has a profile for each pass, and for a single one."""
+    resolution = ":".join(f"{height}x{width}" for height, width in zip(heights, widths, strict=True))
+    (bucket,) = read_buckets([resolution], ["9"], 1, checkpoint.settings)
+    height, width = (32 * data.draw(st.integers(sides[0] // 32, sides[2] // 32)) for sides in (heights, widths))
+    first = [max(first_pass_side(side, 32), 32) for side in (height, width)]
+    second = [2 * side for side in first]
+    met = {
+        Component.TRANSFORMER: [first, second, [height, width]],
+        Component.LATENT_UPSAMPLER: [first],
+        Component.VAE_ENCODER: [first, second, [height, width]],
+        Component.VAE_DECODER: [second, [height, width]],
+        Component.TEXT_ENCODER: [[height, width]],
+    }
+    for component, sizes in met.items():
+        buckets = of_passes(bucket, component, 32)
+        assert len(buckets) == (2 if len(sizes) == 3 else 1)
+        for rows, columns in sizes:
+            assert any(rows in one.height and columns in one.width for one in buckets)
+
+
+def test_each_pass_is_tuned_for_its_own_size(checkpoint):
+    """The optimum of a video is two thirds of it for the first pass, and twice that for the second."""
+    (bucket,) = read_buckets(["64x64:704x1216:704x1216"], ["9"], 1, checkpoint.settings)
+    first, second = of_passes(bucket, Component.TRANSFORMER, 32)
+    assert (first.height, first.width) == (Span(min=32, opt=448, max=448), Span(min=32, opt=800, max=800))
+    assert (second.height, second.width) == (Span(min=64, opt=896, max=896), Span(min=64, opt=1600, max=1600))
 
 
 @given(data=st.data(), heights=SIDES, widths=SIDES, counts=COUNTS, batch=st.integers(1, 4))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vidrt_engines.names import Family, Precision
@@ -21,6 +22,7 @@ _SETTINGS: Mapping[Family, tuple[str, ...]] = {
     Family.SVD: ("scheduler/scheduler_config.json", "feature_extractor/preprocessor_config.json"),
 }
 _TOKENIZERS = ("tokenizer/tokenizer.json", "tokenizer/spiece.model")
+_UPSCALER, _UPSCALER_FILES = "latent_upsampler", "ltxv-spatial-upscaler-*.safetensors"
 _SHOWN = 5
 
 
@@ -35,6 +37,8 @@ class Chooser:
         is_here: whether a file has been downloaded.
         precision: what engines will be built in, where that is settled.
         text_encoder: whether the text encoder is needed.
+        upscaler: the number of a version whose second pass needs an upscaler, which is taken where there is one.
+        only_upscaler: an upscaler is all that is asked for.
         cure: what to do about a file that is not there.
     """
 
@@ -44,6 +48,8 @@ class Chooser:
     is_here: Callable[[str], bool]
     precision: Precision | None = None
     text_encoder: bool = True
+    upscaler: str | None = None
+    only_upscaler: bool = False
     cure: str = "choose another repository"
 
     def chosen(self) -> list[str]:
@@ -52,7 +58,10 @@ class Chooser:
         Raises:
             CheckpointError: the repository is of no family known here, or lacks something.
         """
-        return list(self._single(self.name.file) if self.name.file else self._folders())
+        if self.only_upscaler:
+            return list(self._upscaler_alone())
+        own = list(self._single(self.name.file) if self.name.file else self._folders())
+        return [*(self._upscaler() if self.upscaler else ()), *own]
 
     def _folders(self) -> Iterator[str]:
         if MODEL_INDEX not in self.paths:
@@ -77,6 +86,28 @@ class Chooser:
                 yield self._required(f"{_TEXT_ENCODER}/{CONFIG}")
                 yield from self._weights(_TEXT_ENCODER)
         yield file
+
+    def _upscaler_alone(self) -> Iterator[str]:
+        if (file := self.name.file) is None:
+            found = list(self._upscaler())
+            if not found:
+                raise CheckpointError(f"{self.name} has no upscaler of LTX-Video: {self._alternatives()}.")
+            yield from found
+        elif file in self.paths:
+            yield file
+        else:
+            raise CheckpointError(f"{self.name.repo} has no file {file}: {self._alternatives()}.")
+
+    def _upscaler(self) -> Iterator[str]:
+        """The folder that diffusers saved, else the official file of the version's number, else the newest."""
+        if f"{_UPSCALER}/{CONFIG}" in self.paths:
+            yield f"{_UPSCALER}/{CONFIG}"
+            yield from self._weights(_UPSCALER)
+            return
+        files = sorted(path for path in self.paths if fnmatchcase(path, _UPSCALER_FILES))
+        own = (path for path in files if self.upscaler and self.upscaler in path)
+        if files:
+            yield next(own, files[-1])
 
     def _required(self, path: str) -> str:
         if path not in self.paths:

@@ -17,6 +17,7 @@ from vidrt_export.hub.listing import HubFile, Listing, list_files
 from vidrt_export.hub.names import HubName, check_revision
 from vidrt_export.hub.place import Place
 from vidrt_export.hub.telling import Telling
+from vidrt_export.sources.version import two_pass_number
 
 MARGIN_BYTES = 64 << 20
 _MEGABYTE = 10**6
@@ -107,6 +108,9 @@ def plan_download(
     revision: str | None = None,
     precision: Precision | None = None,
     text_encoder: bool = True,
+    upscaler: bool = True,
+    only_upscaler: bool = False,
+    version: str | None = None,
     place: Place | None = None,
 ) -> Download:
     """Settles which files a checkpoint needs; the small ones that say so are downloaded for it.
@@ -116,6 +120,9 @@ def plan_download(
         revision: a branch, a tag or a commit, by default the main branch.
         precision: what engines will be built in, where that is settled.
         text_encoder: whether the hub's text encoder is needed.
+        upscaler: whether the upscaler is, for versions of two passes.
+        only_upscaler: nothing but an upscaler is asked for.
+        version: the version of LTX-Video, where the name does not tell it.
         place: the hub, by default the environment's.
 
     Raises:
@@ -142,6 +149,8 @@ def plan_download(
         is_here=lambda path: path in listing.files and _is_here(folder / path, listing.files[path]),
         precision=precision,
         text_encoder=text_encoder,
+        upscaler=two_pass_number(version or name.title) if upscaler else None,
+        only_upscaler=only_upscaler,
         cure="HF_HUB_OFFLINE is set: unset it to download the rest" if place.offline else "choose another repository",
     )
     return Download(place=place, name=name, listing=listing, files=[listing.files[path] for path in chooser.chosen()])

@@ -12,6 +12,8 @@ from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_export.hub.names import parse_hub_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vidrt_engines.names import Precision
 
     from vidrt_export.console import Console
@@ -53,6 +55,7 @@ def locate(
     precision: Precision | None = None,
     version: str | None = None,
     text_encoder: bool = True,
+    upscaler: bool = True,
 ) -> Located:
     """Finds a checkpoint; what is on this disk comes before a name of the hub that is spelled alike.
 
@@ -62,6 +65,7 @@ def locate(
         precision: what engines will be built in, where that is asked for.
         version: the version of LTX-Video that is asked for, known or not.
         text_encoder: whether the hub's text encoder is needed.
+        upscaler: whether the hub's upscaler is needed, where the version makes two passes.
 
     Raises:
         CheckpointError: it is neither, or what is asked of it cannot be right.
@@ -80,12 +84,22 @@ def locate(
             )
         return Located(path=path)
     _check_version(version)
+    choice = {"text_encoder": text_encoder, "upscaler": upscaler, "version": version}
+    download = hub_planner()(name, revision=revision, precision=precision, **choice)
+    return Located(path=download.path, title=name.title, download=download)
+
+
+def hub_planner() -> Callable[..., Download]:
+    """What settles which files of the hub are needed.
+
+    Raises:
+        ImportError: what speaks with the hub is not installed.
+    """
     try:
         from vidrt_export.hub.download import plan_download
     except ModuleNotFoundError as error:
         raise ImportError(f"{error.name} is not installed; run: pip install 'vidrt[export,hub]'") from error
-    download = plan_download(name, revision=revision, precision=precision, text_encoder=text_encoder)
-    return Located(path=download.path, title=name.title, download=download)
+    return plan_download
 
 
 def _check_version(version: str | None) -> None:

@@ -77,6 +77,12 @@ def chosen_version(asked: str | None, fitting: tuple[str, ...]) -> str:
     return asked
 
 
+def two_pass_number(name: str) -> str | None:
+    """The number of the first version with two passes that a name speaks of, such as 0.9.8; None where it has one."""
+    named = (version for version in VERSIONS.values() if version.second_pass and _is_named(version.name, name))
+    return next((version.name.partition("-")[0] for version in named), None)
+
+
 def _form(vae: VaeParams) -> str:
     if not vae.timestep_conditioning:
         return "0.9.0"

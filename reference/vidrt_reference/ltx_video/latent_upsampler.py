@@ -58,7 +58,12 @@ class LatentUpsamplerParams:
             )
         config.require("spatial_upsample", True, default=True)
         config.refuse_others({*cls.__dataclass_fields__, "spatial_upsample", "temporal_upsample"})
-        return cls(**{key: config.integer(key, field.default) for key, field in cls.__dataclass_fields__.items()})
+        return cls(
+            in_channels=config.integer("in_channels", cls.in_channels),
+            mid_channels=config.integer("mid_channels", cls.mid_channels),
+            num_blocks_per_stage=config.integer("num_blocks_per_stage", cls.num_blocks_per_stage),
+            dims=config.integer("dims", cls.dims),
+        )
 
 
 class ResidualBlock(nn.Module):

@@ -4,8 +4,8 @@ Source: `LTXMultiScalePipeline` of the official LTX-Video repository.
 """
 
 import numpy as np
+from vidrt_engines.axes import first_pass_side
 from vidrt_engines.settings import LtxSettings
-from vidrt_engines.versions import FIRST_PASS_SCALE
 
 from vidrt.arrays import FloatArray
 from vidrt.components.latent_upsampler import LatentUpsampler
@@ -19,10 +19,10 @@ def first_pass_size(height: int, width: int, unit: int) -> tuple[int, int]:
     Raises:
         RequestError: nothing is left of a side.
     """
-    sides = int(height * FIRST_PASS_SCALE), int(width * FIRST_PASS_SCALE)
-    if min(sides) < unit:
+    sides = first_pass_side(height, unit), first_pass_side(width, unit)
+    if not all(sides):
         raise RequestError(f"For two passes height and width should be {2 * unit} or more, not {height}x{width}.")
-    return sides[0] // unit * unit, sides[1] // unit * unit
+    return sides
 
 
 def upscaled(latents: FloatArray, upsampler: LatentUpsampler, settings: LtxSettings) -> FloatArray:
