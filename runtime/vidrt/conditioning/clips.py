@@ -24,9 +24,9 @@ def encoded_clips(
     Raises:
         RequestError: a video breaks off.
     """
-    prepared = [prepared_clip(item.media.read(item.frames), full, size, rules) for item in conditions]
+    encoded = []
     with encoder.held():
-        return [
-            EncodedClip(moments=encoder(frames), frame=item.frame, strength=item.strength)
-            for frames, item in zip(prepared, conditions, strict=True)
-        ]
+        for item in conditions:  # one after the other: a long clip in fp32 takes a gigabyte
+            frames = prepared_clip(item.media.read(item.frames), full, size, rules)
+            encoded.append(EncodedClip(moments=encoder(frames), frame=item.frame, strength=item.strength))
+    return encoded

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from vidrt_engines.names import Compat
 
-CONDITION_PIPELINE = "LTXConditionPipeline"
+from vidrt.pipelines.conventions import CONDITION_PIPELINE
 
 
 class ConditionRules(StrEnum):
@@ -15,7 +15,7 @@ class ConditionRules(StrEnum):
     """
 
     OFFICIAL = "official"
-    CONDITION = "LTXConditionPipeline"
+    CONDITION = CONDITION_PIPELINE
     IMAGE_TO_VIDEO = "LTXImageToVideoPipeline"
 
 
