@@ -17,11 +17,15 @@ from vidrt.progress import Progress
 _LONGEST_NAME = 100
 
 
-def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: bool, use_bf16_t5: bool = False) -> Path:
+def bundle_of(
+    source: Path, version: str | None, progress: Progress, *, quiet: bool, use_bf16_t5: bool = False,
+    upscaler: str | None = None,
+) -> Path:  # fmt: skip
     """The bundle of a diffusers folder; built if there is none yet, or if the folder's files have changed.
 
     The exporter runs as a command of its own, so PyTorch stays out of this process. With `use_bf16_t5` the bundle is
-    one whose text encoder is the folder's own, and not a GGUF file that lies in it.
+    one whose text encoder is the folder's own, and not a GGUF file that lies in it; with an `upscaler`, a file, a
+    folder or a name of the hub, it is one that has this one for a second pass.
 
     Raises:
         RequestError: the folder is not there.
@@ -30,12 +34,14 @@ def bundle_of(source: Path, version: str | None, progress: Progress, *, quiet: b
     """
     if not source.is_dir():
         raise RequestError(f"{source} is no folder: give the one that diffusers' save_pretrained wrote.")
-    bundle = built_bundles() / f"{source.resolve().name}-{_fingerprint(source)}{'-bf16-t5' * use_bf16_t5}"
+    name = f"{source.resolve().name}-{_fingerprint(source)}{'-bf16-t5' * use_bf16_t5}"
     more = [*_versioned(version), *(["--use-bf16-t5"] if use_bf16_t5 else [])]
-    return _built(str(source), bundle, more, progress, quiet=quiet)
+    return _built(str(source), name, more, progress, quiet=quiet, upscaler=upscaler)
 
 
-def bundle_of_file(source: Path, version: str | None, progress: Progress, *, quiet: bool) -> Path:
+def bundle_of_file(
+    source: Path, version: str | None, progress: Progress, *, quiet: bool, upscaler: str | None = None
+) -> Path:
     """The bundle of an official single file; built if there is none yet, or if the file has changed.
 
     Raises:
@@ -44,11 +50,14 @@ def bundle_of_file(source: Path, version: str | None, progress: Progress, *, qui
     """
     if not source.is_file():
         raise RequestError(f"{source} is no file: give an official .safetensors file, or a folder as --local-weights.")
-    bundle = built_bundles() / f"{source.stem[:_LONGEST_NAME]}-{_short_hash(_line(source.resolve()))}"
-    return _built(str(source), bundle, _versioned(version), progress, quiet=quiet)
+    name = f"{source.stem[:_LONGEST_NAME]}-{_short_hash(_line(source.resolve()))}"
+    return _built(str(source), name, _versioned(version), progress, quiet=quiet, upscaler=upscaler)
 
 
-def bundle_of_model(model: str, revision: str | None, version: str | None, progress: Progress, *, quiet: bool) -> Path:
+def bundle_of_model(
+    model: str, revision: str | None, version: str | None, progress: Progress, *, quiet: bool,
+    upscaler: str | None = None,
+) -> Path:  # fmt: skip
     """The bundle of a model of the hub; downloaded and built if there is none yet, and then never asked for again.
 
     Raises:
@@ -58,16 +67,29 @@ def bundle_of_model(model: str, revision: str | None, version: str | None, progr
     if Path(model).exists():
         raise RequestError(f"{model} is here: give it as --local-weights, or run the command in another folder.")
     spoken = re.sub(r"[^\w.-]+", "-", model).strip("-")[:_LONGEST_NAME]
-    bundle = built_bundles() / f"{spoken}-{_short_hash(f'{model} {revision}')}"
     more = [*_versioned(version), *(["--revision", revision] if revision else [])]
-    return _built(model, bundle, more, progress, quiet=quiet)
+    name = f"{spoken}-{_short_hash(f'{model} {revision}')}"
+    return _built(model, name, more, progress, quiet=quiet, upscaler=upscaler)
 
 
-def _built(source: str, bundle: Path, options: list[str], progress: Progress, *, quiet: bool) -> Path:
+def _built(
+    source: str, name: str, options: list[str], progress: Progress, *, quiet: bool, upscaler: str | None
+) -> Path:
+    if upscaler is not None:
+        name, options = f"{name}-upscaler-{_told(upscaler)}", [*options, "--upscaler", upscaler]
+    bundle = built_bundles() / name
     if not _is_whole(bundle):
         progress.note(f"building {bundle}")
         _build(source, bundle, options, quiet=quiet)
     return bundle
+
+
+def _told(upscaler: str) -> str:
+    """A name for an upscaler: for its folder or file as it is now, or for the hub's name."""
+    path = Path(upscaler)
+    if path.is_dir():
+        return _fingerprint(path)
+    return _short_hash(_line(path.resolve()) if path.is_file() else upscaler)
 
 
 def _versioned(version: str | None) -> list[str]:

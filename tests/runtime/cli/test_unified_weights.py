@@ -81,6 +81,24 @@ def test_the_exporter_is_told_what_concerns_it(called, home, tmp_path):
     assert len({first, touched, longer, moved}) == 4
 
 
+def test_an_upscaler_makes_another_bundle(called, home, tmp_path):
+    """It reaches the exporter as it is spelled; one that has changed, or another, has a bundle of its own."""
+    path, upscaler = tmp_path / "ltxv.safetensors", tmp_path / "upscaler.safetensors"
+    path.write_bytes(b"1")
+    upscaler.write_bytes(b"2")
+
+    def place(given):
+        return bundle_of_file(path, None, SilentProgress(), quiet=False, upscaler=given)
+
+    first = place(str(upscaler))
+    assert called == [[str(path), "--out", str(first), "--upscaler", str(upscaler)]]
+    assert place(str(upscaler)) == first
+    os.utime(upscaler, ns=(1, 1))
+    others = [place(given) for given in (None, str(upscaler), str(tmp_path), "owner/name", "owner/other")]
+    assert len({first, *others}) == 6
+    assert {place.parent for place in others} == {home}
+
+
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_what_is_no_file(place, sentence, name):
     """A folder, and what is not there, are refused before anything is called."""
