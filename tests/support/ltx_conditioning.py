@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def statistics() -> dict[str, np.ndarray]:
     return {ours: ltx_original.value(prefix + name, (CHANNELS,)) for ours, name in names.items()}
 
 
+@functools.cache
 def recorded(name: str) -> dict[str, np.ndarray]:
     """The arrays of one of the golden files, `runs` or `pictures`."""
     with np.load(GOLDEN / f"{name}.npz") as file:

@@ -79,7 +79,7 @@ def test_given_latents_are_not_changed(settings, clip):
 
 @pytest.mark.parametrize("rules", ConditionRules)
 def test_draws_come_in_the_codes_order(settings, clip, rules):
-    """diffusers' image-to-video encodes before it draws the first noise; the official code encodes from another stream."""
+    """Image-to-video of diffusers encodes before it draws the first noise; the official code has a stream for each."""
     wide = EncodedClip(moments=clip(1).moments * 0, frame=0, strength=1.0)
     start, noise = begun([wide], settings)
     official = pack(noise)[0, EACH:]
