@@ -1,5 +1,6 @@
 """Embeddings and latents as safetensors files."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import numpy as np
 
 from vidrt.arrays import AnyArray, FloatArray
 from vidrt.errors import RequestError
-from vidrt.output.paths import replacing
 from vidrt.pipelines.latents import LatentGrid, pack
 from vidrt.pipelines.request import PromptEmbeddings
 
@@ -68,18 +68,6 @@ def fit_latents(latents: FloatArray, grid: LatentGrid, batch: int, channels: int
     return latents
 
 
-def write_latents(path: Path, latents: FloatArray, notes: Mapping[str, str]) -> None:
-    """Writes latents (B, C, F, H, W) as `read_latents` reads them, with notes on their run.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    from safetensors.numpy import save_file
-
-    with replacing(path) as temporary:
-        save_file({LATENTS: np.ascontiguousarray(latents)}, temporary, metadata=dict(notes))
-
-
 def read_tensors(path: Path) -> dict[str, AnyArray]:
     """Reads every tensor of a safetensors file; bf16 becomes fp32, which numpy can hold.
 
@@ -95,6 +83,14 @@ def read_tensors(path: Path) -> dict[str, AnyArray]:
     except SafetensorError as error:
         raise RequestError(f"{path} is no whole safetensors file: {error}.") from error
     return {name: _array(name, tensor, path) for name, tensor in stored}
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Reads the notes of a safetensors file, without its tensors; the file is known to be whole."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        notes = json.loads(file.read(length)).get("__metadata__", {})
+    return {str(name): str(value) for name, value in notes.items()}
 
 
 def _array(name: str, tensor: Mapping[str, object], path: Path) -> AnyArray:

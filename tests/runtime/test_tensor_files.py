@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from vidrt.errors import RequestError
-from vidrt.output.errors import OutputError
 from vidrt.pipelines.latents import latent_grid, pack
-from vidrt.tensor_files import fit_latents, read_embeddings, read_latents, read_tensors, write_latents
+from vidrt.tensor_files import fit_latents, read_embeddings, read_latents, read_tensors
 
 
 @pytest.fixture
@@ -182,20 +180,3 @@ def test_latents_of_another_request_are_refused(make_settings, shape, sentence):
     with pytest.raises(RequestError) as error:
         fit_latents(np.zeros(shape, np.float32), grid, 2, 3)
     assert sentence(error) == (f"The initial latents should have the shape (2, 12, 3) or (2, 3, 2, 2, 3), not {shape}.")
-
-
-def test_what_is_written_is_read_back(path):
-    """Latents come back to the bit, with their notes in the file, whatever their layout in memory."""
-    latents = np.random.default_rng(0).standard_normal((2, 3, 2, 4, 5), np.float32).transpose(0, 1, 2, 4, 3)
-    write_latents(path, latents, {"seed": "7"})
-    assert np.array_equal(read_latents(path), latents)
-    with safe_open(path, "np") as file:
-        assert file.metadata() == {"seed": "7"}
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-def test_latents_that_cannot_be_written_are_told(tmp_path):
-    """A folder in the place of the file is an error of writing, and leaves nothing behind."""
-    with pytest.raises(OutputError, match="is a folder"):
-        write_latents(tmp_path, np.zeros((1, 1, 1, 1, 1), np.float32), {})
-    assert list(tmp_path.iterdir()) == []

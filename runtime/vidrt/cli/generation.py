@@ -1,29 +1,26 @@
 """What `vidrt generate` does: checks, plays, writes."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import click
 from vidrt_engines.names import Family
 from vidrt_engines.places import DEFAULT_BUNDLE
 
+from vidrt.cli.decoding import kept_latents, latents_place
 from vidrt.cli.local_weights import bundle_of, bundle_of_file, bundle_of_model
+from vidrt.cli.places import check_places, device_of, formats_of, write_videos
 from vidrt.conditioning.item import parse_condition
-from vidrt.devices import parse_device
 from vidrt.errors import RequestError
-from vidrt.output.errors import OutputError
-from vidrt.output.paths import check_output_dir, check_output_file
-from vidrt.output.save import check_results_free, save_videos
+from vidrt.output.video import Video
 from vidrt.pipelines.base import Pipeline
-from vidrt.pipelines.latents import unpack
 from vidrt.pipelines.load import load_pipeline
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
-from vidrt.pipelines.options import DenoisingStep, Options, Step
+from vidrt.pipelines.options import Options, Step
 from vidrt.pipelines.request import Run
 from vidrt.progress import Progress, make_progress
-from vidrt.tensor_files import read_embeddings, read_latents, write_latents
+from vidrt.tensor_files import read_embeddings, read_latents
 
 _SVD = Family.SVD.spoken
 # what goes to the pipeline by its own name
@@ -42,48 +39,27 @@ def run_generation(options: Mapping[str, Any]) -> None:
         RequestError, BundleError: what cannot be right, before any weight is read.
         EngineError, OutputError: what failed on the way.
     """
-    formats = _formats(options)
-    _check_places(options)
+    formats = formats_of(options)
+    check_places(options, latents_place(options))
     progress = make_progress(quiet=options["quiet"])
     request = _request(options)
-    device = str(parse_device(_device(options)))
+    device = device_of(options)
     bundle = _bundle(options, progress)
     places: Any = {name: options[name] for name in ("backend", "memory_limit")}
     places["cache_prompts"] = options["prompt_cache"]
     with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
         step = _denoised(pipeline, request, progress, options)
-        if path := options["save_final_latents"]:
-            if path.parent.resolve() == options["output_dir"].resolve():
-                path.parent.mkdir(parents=True, exist_ok=True)
-            assert isinstance(step, DenoisingStep)
-            write_latents(path, unpack(step.latents, step.grid), {"seed": str(step.run.seed)})
-        videos = pipeline.decode(step)
-    videos = [dataclasses.replace(video, record={**video.record, **_given_files(options)}) for video in videos]
-    for path in save_videos(videos, options["output_dir"], formats):
-        if not options["quiet"]:
-            click.echo(path)
+        if not isinstance(pipeline, LtxVideoPipeline):
+            write_videos(_recorded(pipeline.decode(step), options), options, formats)
+            return
+        final = pipeline.final_latents(step)
+        final = dataclasses.replace(final, record={**final.record, **_given_files(options)})
+        with kept_latents(final, options, bundle):
+            write_videos(pipeline.decode_final(final), options, formats)
 
 
-def _formats(options: Mapping[str, Any]) -> tuple[str, ...]:
-    asked = tuple(name for name in ("gif", "mp4", "frames") if options[name])
-    return asked or ("gif",)
-
-
-def _check_places(options: Mapping[str, Any]) -> None:
-    """Finds out that results can be written before anything is computed."""
-    try:
-        check_output_dir(options["output_dir"])
-        check_results_free(options["output_dir"])
-        if path := options["save_final_latents"]:
-            _check_latents_place(path, options["output_dir"])
-    except OutputError as error:
-        raise RequestError(str(error)) from error
-
-
-def _check_latents_place(path: Path, output_dir: Path) -> None:
-    """The latents may go into the output folder before it is there; any other folder has to be."""
-    if path.parent.resolve() != output_dir.resolve() or path.is_dir():
-        check_output_file(path)
+def _recorded(videos: Iterable[Video], options: Mapping[str, Any]) -> list[Video]:
+    return [dataclasses.replace(video, record={**video.record, **_given_files(options)}) for video in videos]
 
 
 def _request(options: Mapping[str, Any]) -> Options:
@@ -112,21 +88,21 @@ def _bundle(options: Mapping[str, Any], progress: Progress) -> str | Path:
         raise RequestError("--revision concerns a model of the hub: give --model-id as well, or leave it out.")
     if options["use_bf16_t5"] and options["local_weights"] is None:
         raise RequestError("--use-bf16-t5 concerns a folder that may hold a GGUF file: give --local-weights as well.")
-    version, quiet = options["ltxv_version"], options["quiet"]
+    if options["upscaler"] is not None and given in ([], ["bundle"]):
+        raise RequestError(
+            "--upscaler concerns a checkpoint whose bundle is built: give --local-weights, --unified-weights or "
+            "--model-id as well, or build the bundle with build-engines --upscaler."
+        )
+    version = options["ltxv_version"]
+    how: Any = {"quiet": options["quiet"], "upscaler": options["upscaler"]}
     if options["local_weights"] is not None:
         full = bool(options["use_bf16_t5"])
-        return bundle_of(options["local_weights"], version, progress, quiet=quiet, use_bf16_t5=full)
+        return bundle_of(options["local_weights"], version, progress, use_bf16_t5=full, **how)
     if options["unified_weights"] is not None:
-        return bundle_of_file(options["unified_weights"], version, progress, quiet=quiet)
+        return bundle_of_file(options["unified_weights"], version, progress, **how)
     if options["model_id"] is not None:
-        return bundle_of_model(options["model_id"], options["revision"], version, progress, quiet=quiet)
+        return bundle_of_model(options["model_id"], options["revision"], version, progress, **how)
     return DEFAULT_BUNDLE if options["bundle"] is None else str(options["bundle"])
-
-
-def _device(options: Mapping[str, Any]) -> str:
-    if options["cpu"] and options["device"] not in {"auto", "cpu"}:
-        raise RequestError(f"--cpu and --device {options['device']} contradict each other.")
-    return "cpu" if options["cpu"] else str(options["device"])
 
 
 def _denoised(pipeline: Pipeline, request: Options, progress: Progress, options: Mapping[str, Any]) -> Step:

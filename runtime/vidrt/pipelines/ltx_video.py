@@ -17,7 +17,8 @@ from vidrt.errors import RequestError
 from vidrt.output.video import Video
 from vidrt.pipelines.axes import check_sizes
 from vidrt.pipelines.base import Pipeline
-from vidrt.pipelines.decoding import decode_step
+from vidrt.pipelines.decoding import decode_latents
+from vidrt.pipelines.final_latents import FinalLatents, check_final, final_latents
 from vidrt.pipelines.guidance_request import guidance_remarks
 from vidrt.pipelines.ltx_passes import Given, PassPlayer
 from vidrt.pipelines.options import DenoisingStep, Options, Step
@@ -71,13 +72,28 @@ class LtxVideoPipeline(Pipeline):
 
     def decode(self, step: Step) -> list[Video]:
         """Decodes the latents of a step, the last or any before; the run's random streams stay as they are."""
+        return self.decode_final(self.final_latents(step))
+
+    def final_latents(self, step: Step) -> FinalLatents:
+        """What is left to decode of a step, to be kept or decoded: it draws no number more."""
         assert isinstance(step, DenoisingStep)
-        decoder = self.components["vae_decoder"]
-        assert isinstance(decoder, VaeDecoder)
-        self._progress.note("decoding")
-        frames = decode_step(step, decoder, self.bundle.ltx)
         record = run_record(step.run, self.bundle, self.components)
-        return [Video(frames=item, fps=step.run.fps, record={**record, "video": i}) for i, item in enumerate(frames)]
+        return final_latents(step, self._decoder(), self.bundle.ltx, record)
+
+    def decode_final(self, final: FinalLatents) -> list[Video]:
+        """Decodes what a run has left to decode, this pipeline's or an earlier one's.
+
+        Raises:
+            RequestError: the latents are not of this bundle's kind.
+            EngineError: the decoder cannot be opened, or failed.
+        """
+        check_final(final, self._decoder(), self.bundle.ltx)
+        self._progress.note("decoding")
+        frames = decode_latents(final, self._decoder(), self.bundle.ltx)
+        return [
+            Video(frames=item, fps=final.fps, record={**final.record, "video": number})
+            for number, item in enumerate(frames)
+        ]
 
     def _settled(self, options: Options) -> tuple[Run, Given]:
         asked = self._own(options, _OPTIONS)
@@ -153,6 +169,11 @@ class LtxVideoPipeline(Pipeline):
         cache = PromptCache(encoder.engine.engine) if self._caches_prompts else None
         encoded = encode_prompts(prompts, encoder, self._tokenizer, run.conventions, self._progress, cache)
         return Contexts(positive=encoded[0], negative=encoded[1] if is_guided else None)
+
+    def _decoder(self) -> VaeDecoder:
+        decoder = self.components["vae_decoder"]
+        assert isinstance(decoder, VaeDecoder)
+        return decoder
 
     def _transformer(self) -> Transformer:
         transformer = self.components["transformer"]

@@ -13,7 +13,6 @@ from vidrt.noise.choice import CPU
 from vidrt.pipelines.conventions import Conventions
 from vidrt.pipelines.passes import Pass
 
-
 if TYPE_CHECKING:
     from vidrt.conditioning.media import MediaSource
 

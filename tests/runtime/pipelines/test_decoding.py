@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 from vidrt.noise.torch_cpu import TorchCpuGenerator
-from vidrt.pipelines.conventions import conventions
 from vidrt.pipelines.decoding import decode_latents
+from vidrt.pipelines.final_latents import final_latents
+from vidrt.pipelines.latents import pack
+from vidrt.pipelines.options import DenoisingStep
+from vidrt.pipelines.request import Request
+from vidrt.pipelines.settling import settle
 from vidrt_engines.names import Compat
-from vidrt_engines.versions import version_named
 
 SHAPE = (2, 2, 3, 2, 4)
 
@@ -44,9 +47,19 @@ def latents():
     return np.random.default_rng(5).standard_normal(SHAPE, np.float32)
 
 
-def decode(decoder, latents, settings, compat, *, seeds=(3, 4)):
-    rules = conventions(Compat(compat), settings, version_named("0.9.1"))
-    return decode_latents(latents, decoder, settings, rules, tuple(TorchCpuGenerator(seed) for seed in seeds))
+def decode(decoder, latents, settings, compat, *, version="0.9.1", part=0, height=64, seeds=(3, 4)):
+    size = {"height": height, "width": 128, "num_frames": 17}
+    run = settle(Request(prompt="", num_videos=2, compat=compat, **size), settings, version)
+    grid = run.passes[part].grid(settings)
+    generators = tuple(TorchCpuGenerator(seed) for seed in seeds)
+    step = DenoisingStep(
+        index=1, total=1, sigma=0.0, state=pack(latents), run=run, part=run.passes[part], grid=grid,
+        generators=generators,
+    )  # fmt: skip
+    frames = decode_latents(final_latents(step, decoder, settings, {}), decoder, settings)
+    for generator, seed in zip(generators, seeds, strict=True):  # the run's own streams stay as they are
+        assert np.array_equal(generator.normal((20,)), TorchCpuGenerator(seed).normal((20,)))
+    return frames
 
 
 def denormalised(latents, settings):
@@ -83,12 +96,9 @@ def test_with_diffusers_noise_goes_onto_denormalised_latents(latents, make_setti
 def test_a_vae_without_a_timestep_gets_no_noise(latents, make_settings, compat):
     """Where the VAE is not conditioned there is no noise and no timestep, and no random number is drawn."""
     settings, decoder = make_settings(), Decoder()
-    rules = conventions(compat, settings, version_named("0.9.0"))
-    generators = TorchCpuGenerator(3), TorchCpuGenerator(4)
-    decode_latents(latents, decoder, settings, rules, generators)
+    decode(decoder, latents, settings, compat, version="0.9.0")
     assert np.abs(decoder.latents - denormalised(torch.from_numpy(latents), settings).numpy()).max() <= 1e-6
-    assert [call[1:] for call in decoder.calls] == [(None, []), (None, [])]
-    assert np.array_equal(generators[0].normal((20,)), TorchCpuGenerator(3).normal((20,)))
+    assert [call[1:] for call in decoder.calls] == [(None, ()), (None, ())]
 
 
 @pytest.mark.parametrize("compat", Compat)
@@ -119,3 +129,18 @@ def test_noise_changes_what_is_decoded(latents, make_settings):
     decode(official, latents, settings, "official", seeds=(3, 3))
     decode(diffusers, latents, settings, "diffusers", seeds=(3, 3))
     assert np.abs(official.latents - diffusers.latents).max() > 1e-2
+
+
+def test_tone_mapping_comes_after_noise_and_before_denormalising(latents, make_settings):
+    """The second pass of 0.9.8-13b-distilled: noise, the official tone mapping by 0.6, de-normalise."""
+    settings, decoder = make_settings(timestep_conditioning=True), Decoder()
+    decode(decoder, latents, settings, "official", version="0.9.8-13b-distilled", part=1, height=96)
+    noised = torch.from_numpy(latents) * (1 - 0.025) + drawn(4, SHAPE)[0] * 0.025
+    mapped = noised * (1 - 0.8 * 0.45 * torch.sigmoid(4 * 0.45 * (noised.abs() - 1)))
+    assert np.abs(decoder.latents - denormalised(mapped, settings).numpy()).max() <= 1e-5
+
+
+def test_a_second_pass_gives_the_size_that_was_asked_for(latents, make_settings):
+    """What the second pass makes too large is resized; a preview keeps the first pass's size."""
+    frames = decode(Decoder(), latents, make_settings(), "official", version="0.9.8-2b-distilled", part=1, height=96)
+    assert [video.shape for video in frames] == [(17, 96, 128, 3)] * 2

@@ -1,0 +1,69 @@
+"""What `vidrt decode` does; and how a run keeps its latents while it decodes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vidrt_engines.places import DEFAULT_BUNDLE
+
+from vidrt.cli.places import check_places, device_of, formats_of, write_videos
+from vidrt.errors import EngineError, RequestError
+from vidrt.latents_file import read_final, write_final
+from vidrt.output.errors import OutputError
+from vidrt.pipelines.final_latents import FinalLatents
+from vidrt.pipelines.load import load_pipeline
+from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.progress import make_progress
+
+KEPT = "latents.safetensors"
+
+
+def run_decoding(options: Mapping[str, Any]) -> None:
+    """Runs `vidrt decode` with its options by name.
+
+    Raises:
+        RequestError, BundleError: what cannot be right, before any weight is read.
+        EngineError, OutputError: what failed on the way.
+    """
+    formats = formats_of(options)
+    check_places(options)
+    progress = make_progress(quiet=options["quiet"])
+    device, final = device_of(options), read_final(options["latents"])
+    bundle = options["bundle"] or DEFAULT_BUNDLE
+    places: Any = {name: options[name] for name in ("backend", "memory_limit")}
+    with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
+        if not isinstance(pipeline, LtxVideoPipeline):
+            raise RequestError(f"{bundle} is of {pipeline.bundle.family.spoken}, and final latents are LTX-Video's.")
+        progress.note(f"Device: {pipeline.device}.")
+        write_videos(pipeline.decode_final(final), options, formats)
+
+
+@contextmanager
+def kept_latents(final: FinalLatents, options: Mapping[str, Any], bundle: str | Path) -> Iterator[None]:
+    """Writes latents before they are decoded, so that minutes of work outlive what comes.
+
+    The file in the output folder goes when the videos are written; one that was asked for stays.
+
+    Raises:
+        EngineError, OutputError: what failed within, with the command that goes on from there.
+    """
+    path = latents_place(options)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_final(path, final)
+    try:
+        yield
+    except (EngineError, OutputError, OSError, MemoryError) as error:
+        reason = (str(error) or "there is not enough memory").removesuffix(".")
+        raise EngineError(
+            f"{reason}; the latents are kept, and vidrt decode {path} --bundle {bundle} goes on from there."
+        ) from error
+    if not options["save_final_latents"]:
+        path.unlink(missing_ok=True)
+
+
+def latents_place(options: Mapping[str, Any]) -> Path:
+    """Where a run writes its latents before it decodes them."""
+    asked: Path | None = options["save_final_latents"]
+    place: Path = options["output_dir"] / KEPT if asked is None else asked
+    return place

@@ -1,0 +1,58 @@
+"""Where a command's files go and what it runs on, found out before anything is computed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidrt.devices import parse_device
+from vidrt.errors import RequestError
+from vidrt.output.errors import OutputError
+from vidrt.output.paths import check_output_dir, check_output_file
+from vidrt.output.save import check_results_free, save_videos
+from vidrt.output.video import Video
+
+
+def formats_of(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The formats that were asked for, or GIF."""
+    asked = tuple(name for name in ("gif", "mp4", "frames") if options[name])
+    return asked or ("gif",)
+
+
+def check_places(options: Mapping[str, Any], kept: Path | None = None) -> None:
+    """Finds out that results can be written.
+
+    Args:
+        options: of the command.
+        kept: the file for latents, which may lie in the output folder before that is there.
+
+    Raises:
+        RequestError: they cannot.
+    """
+    folder = options["output_dir"]
+    try:
+        check_output_dir(folder)
+        check_results_free(folder)
+        if kept is not None and (kept.parent.resolve() != folder.resolve() or kept.is_dir()):
+            check_output_file(kept)
+    except OutputError as error:
+        raise RequestError(str(error)) from error
+
+
+def device_of(options: Mapping[str, Any]) -> str:
+    """The device that was asked for.
+
+    Raises:
+        RequestError: --cpu beside another, or no such device.
+    """
+    if options["cpu"] and options["device"] not in {"auto", "cpu"}:
+        raise RequestError(f"--cpu and --device {options['device']} contradict each other.")
+    return str(parse_device("cpu" if options["cpu"] else str(options["device"])))
+
+
+def write_videos(videos: Iterable[Video], options: Mapping[str, Any], formats: Sequence[str]) -> None:
+    """Writes videos into the output folder and prints the files' names."""
+    for path in save_videos(list(videos), options["output_dir"], formats):
+        if not options["quiet"]:
+            click.echo(path)
