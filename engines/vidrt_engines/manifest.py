@@ -32,6 +32,22 @@ class BundleFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A graph that does a part of what an engine does, on some frames of a video after the other: see `streaming`.
+
+    Attributes:
+        file: its path, one of the engine's files.
+        inputs, outputs: its tensors.
+        first_frames: how many frames the first chunk of a video has at least, unless it is the whole video.
+    """
+
+    file: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    first_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Engine:
     """One component, ready to be played by one backend.
 
@@ -42,6 +58,7 @@ class Engine:
         profiles: for a backend whose engines are built for certain sizes, a span for each named axis; several may be
             there.
         options: what build-engines was told of these sizes, for a command that builds the engine again.
+        stages: graphs that do the same one after the other, for a video that passes by; none where it cannot.
     """
 
     backend: Backend
@@ -52,6 +69,7 @@ class Engine:
     key: dict[str, str]
     profiles: tuple[dict[str, Span], ...] = ()
     options: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +149,19 @@ def read_manifest(folder: Path) -> Bundle:
     bundle = decode(Bundle, _with_settings(content), MANIFEST)
     if empty := [name for name, group in bundle.engines.items() if not all(engine.files for engine in group)]:
         raise BundleError(f"{path} names no files of its {empty[0]}; build the bundle again with build-engines.")
+    _check_stages(bundle, path)
     return bundle
+
+
+def _check_stages(bundle: Bundle, path: Path) -> None:
+    for name, group in bundle.engines.items():
+        for engine in group:
+            strange = {stage.file for stage in engine.stages} - {file.path for file in engine.files}
+            if strange:
+                raise BundleError(
+                    f"{path} has a stage of its {name} in {min(strange)}, which is no file of it; "
+                    f"build the bundle again with build-engines."
+                )
 
 
 def _with_settings(content: object) -> object:

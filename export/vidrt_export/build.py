@@ -10,7 +10,17 @@ from pathlib import Path
 
 from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import encode
-from vidrt_engines.manifest import FORMAT, MANIFEST, Bundle, BundleFile, Engine, Settings, read_bundle, write_bundle
+from vidrt_engines.manifest import (
+    FORMAT,
+    MANIFEST,
+    Bundle,
+    BundleFile,
+    Engine,
+    Settings,
+    Stage,
+    read_bundle,
+    write_bundle,
+)
 from vidrt_engines.names import Component
 from vidrt_reference.checkpoint.errors import CheckpointError
 
@@ -29,7 +39,7 @@ from vidrt_export.writing.files import (
 from vidrt_export.writing.weights import hash_weights
 
 # Raised when the same checkpoint gives a different graph: engines built before are then built again.
-EXPORTER = "4"
+EXPORTER = "5"
 
 
 def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> Bundle:
@@ -186,6 +196,15 @@ def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) 
         key=key,
         profiles=step.profiles,
         options=(*step.size_options, *(word for lora in part.loras for word in ("--lora", lora.option))),
+        stages=tuple(
+            Stage(
+                file=(target / name).relative_to(out).as_posix(),
+                inputs=stage.signature.inputs,
+                outputs=stage.signature.outputs,
+                first_frames=stage.first_frames,
+            )
+            for name, stage in zip(built.stages, part.stages if built.stages else (), strict=True)
+        ),
     )
 
 

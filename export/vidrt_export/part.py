@@ -13,6 +13,24 @@ from vidrt_reference.checkpoint.stored import StoredTensor
 
 from vidrt_export.lora import Lora
 
+# what a module takes as one tuple, and a graph as inputs with numbers
+_GROUPS = ("noise", "state")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagePart:
+    """A graph that does a part of what a component does, on some frames of a video after the other.
+
+    Attributes:
+        signature, make, sizes: as of a component, whose parameters it takes.
+        first_frames: how many frames the first chunk of a video has at least, unless it is the whole video.
+    """
+
+    signature: Signature
+    make: Callable[[], nn.Module]
+    sizes: Mapping[str, int]
+    first_frames: int
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -30,6 +48,7 @@ class Part:
         origin: the file that it comes from, where that is not the checkpoint's own.
         loras: what has been merged into the tensors.
         note: a sentence about the weights, for whoever builds them.
+        stages: the same component in parts, one after the other, for a backend that plays them.
     """
 
     component: Component
@@ -45,6 +64,7 @@ class Part:
     origin: str | None = None
     loras: tuple[Lora, ...] = ()
     note: str | None = None
+    stages: tuple[StagePart, ...] = ()
 
     @property
     def weight_bytes(self) -> int:
@@ -67,7 +87,7 @@ class Part:
 
 
 def as_arguments(named: Mapping[str, Any]) -> dict[str, Any]:
-    """Groups the noise maps, which a module takes as one tuple."""
-    noise = tuple(value for name, value in named.items() if name.startswith("noise_"))
-    others = {name: value for name, value in named.items() if not name.startswith("noise_")}
-    return {**others, "noise": noise} if noise else others
+    """Groups the noise maps, and what a stage keeps, each of which a module takes as one tuple."""
+    groups = {group: tuple(value for name, value in named.items() if name.startswith(f"{group}_")) for group in _GROUPS}
+    others = {name: value for name, value in named.items() if name.rpartition("_")[0] not in _GROUPS}
+    return {**others, **{group: values for group, values in groups.items() if values}}

@@ -50,11 +50,13 @@ class Built:
         files: relative to the folder, the one to open first, each with its hash where that is known.
         weights: the hash of the stored weights.
         key: what else decides the engine and was not known before.
+        stages: those of the files that are the stages of the component, in order.
     """
 
     files: Mapping[str, str | None]
     weights: str
     key: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[str, ...] = ()
 
 
 class BackendBuilder(Protocol):

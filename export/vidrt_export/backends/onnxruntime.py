@@ -16,10 +16,11 @@ from vidrt_export.checks.precision import prepared
 from vidrt_export.console import Console
 from vidrt_export.tracing.trace import trace
 from vidrt_export.writing.files import file_hash
-from vidrt_export.writing.graph import attach_weights
+from vidrt_export.writing.graph import attach_weights, compute_early
 from vidrt_export.writing.weights import Placed, kept_dtypes, place, size_of, write_weights
 
 GRAPH, CUDA_GRAPH, WEIGHTS = "model.onnx", "model.cuda.onnx", "model.weights"
+STAGE_GRAPH = "stage_{}.onnx"
 _HALVES = {Precision.FP16, Precision.BF16}
 _ON_CUDA = {Component.TEXT_ENCODER, Component.TRANSFORMER}
 # Tracing and optimising a graph holds the graph and PyTorch, never the weights: measured with 48 layers.
@@ -43,8 +44,8 @@ def memory_bytes(step: Step) -> int:  # noqa: ARG001 - as every backend
 
 
 def seconds(step: Step) -> float:
-    """Tracing, once for each graph, and the weights at a disk's pace."""
-    graphs = 1 + has_cuda_graph(step.part.component, step.precision)
+    """Tracing, once for each graph and once for all stages together, and the weights at a disk's pace."""
+    graphs = 1 + has_cuda_graph(step.part.component, step.precision) + bool(step.part.stages)
     return graphs * TRACING_SECONDS + disk_bytes(step) / BYTES_A_SECOND
 
 
@@ -53,7 +54,7 @@ def check(step: Step) -> None:
 
 
 def write(step: Step, folder: Path, console: Console) -> Built:
-    """Writes the graph, and its weights beside it."""
+    """Writes the graph and those of its stages, and the weights of all beside them."""
     part = step.part
     console.note("  tracing the graph")
     model = trace(part.make, part.signature, part.sizes)
@@ -67,7 +68,13 @@ def write(step: Step, folder: Path, console: Console) -> Built:
         prepare = prepared(part, step.precision)
         model = trace(part.make, part.signature, part.sizes, prepare=prepare)
         files[CUDA_GRAPH] = _save(model, placed, folder / CUDA_GRAPH)
-    return Built(files=files, weights=stored_hash, key=key)
+    stages = tuple(STAGE_GRAPH.format(number) for number in range(len(part.stages)))
+    for name, stage in zip(stages, part.stages, strict=True):
+        model = trace(stage.make, stage.signature, stage.sizes)
+        compute_early(model, [spec.name for spec in stage.signature.outputs])
+        own = {key: where for key, where in placed.items() if key in model.graph.initializers}
+        files[name] = _save(model, own, folder / name)
+    return Built(files=files, weights=stored_hash, key=key, stages=stages)
 
 
 def has_cuda_graph(component: Component, precision: Precision) -> bool:

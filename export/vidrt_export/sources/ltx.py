@@ -21,6 +21,7 @@ from vidrt_reference.ltx_video.vae_params import VaeParams, compression
 
 from vidrt_export.part import Part
 from vidrt_export.sources.checkpoint import Checkpoint
+from vidrt_export.sources.ltx_stages import decoder_parts, encoder_parts
 from vidrt_export.sources.version import versions_of_form
 
 # Latents that are large enough to go through every layer, small enough to trace at once.
@@ -128,7 +129,10 @@ def _transformer(found: Found) -> Part:
 
 def _vae_encoder(found: Found) -> Part:
     signature = components.vae_encoder(latent_channels=found.vae.latent_channels)
-    return _part(Component.VAE_ENCODER, found.vae, VaeEncoder, found.vae_tensors.encoder, signature=signature)
+    return _part(
+        Component.VAE_ENCODER, found.vae, VaeEncoder, found.vae_tensors.encoder,
+        signature=signature, stages=encoder_parts(found.vae),
+    )  # fmt: skip
 
 
 def _vae_decoder(found: Found) -> Part:
@@ -140,7 +144,7 @@ def _vae_decoder(found: Found) -> Part:
     )
     return _part(
         Component.VAE_DECODER, params, VaeDecoder, found.vae_tensors.decoder,
-        signature=signature, note=found.notes.get("vae"),
+        signature=signature, note=found.notes.get("vae"), stages=decoder_parts(params),
     )  # fmt: skip
 
 

@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import vidrt_reference.shapes  # noqa: F401 - registers the operators
+import vidrt_reference.passing
+import vidrt_reference.shapes  # noqa: F401 - both register operators
 from onnxscript import opset23 as op
+
+_TIME = 2  # the axis of frames
 
 
 def shape_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
@@ -16,6 +19,10 @@ def shape_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         operators.merge_axes.default: _merge_axes,
         operators.split_like.default: _split_like,
         operators.positions.default: _positions,
+        operators.extended.default: _extended,
+        operators.as_long.default: _as_long,
+        operators.without_first.default: _without_first,
+        operators.with_first.default: _with_first,
     }
 
 
@@ -37,6 +44,39 @@ def _split_like(x: Any, axis: int, like: Any, first: int, count: int) -> Any:
 def _positions(x: Any, axis: int) -> Any:
     size = op.Squeeze(op.Shape(x, start=axis, end=axis + 1))
     return op.Range(_scalar(0), size, _scalar(1))
+
+
+def _extended(carried: Any, x: Any, last: Any, front: int, back: int) -> Any:
+    first = [_first_frames(x, _begins(carried))] * front if front else []
+    count = _frames(x)
+    behind = [op.Slice(x, op.Sub(count, last), count, _constant(_TIME))] * back if back else []
+    return op.Concat(carried, *first, x, *behind, axis=_TIME)
+
+
+def _as_long(x: Any, like: Any) -> Any:
+    return _first_frames(x, _frames(like))
+
+
+def _without_first(x: Any, carried: Any, count: int) -> Any:
+    begin = op.Mul(_begins(carried), _constant(count))
+    return op.Slice(x, begin, _frames(x), _constant(_TIME))
+
+
+def _with_first(x: Any, carried: Any, count: int) -> Any:
+    return op.Concat(*[_first_frames(x, _begins(carried))] * count, x, axis=_TIME)
+
+
+def _begins(carried: Any) -> Any:
+    """1 where nothing is carried, which is where a video begins, else 0."""
+    return op.Sub(_constant(1), op.Min(_frames(carried), _constant(1)))
+
+
+def _frames(x: Any) -> Any:
+    return op.Shape(x, start=_TIME, end=_TIME + 1)
+
+
+def _first_frames(x: Any, count: Any) -> Any:
+    return op.Slice(x, _constant(0), count, _constant(_TIME))
 
 
 def _sizes(x: Any, start: int, end: int) -> list[Any]:

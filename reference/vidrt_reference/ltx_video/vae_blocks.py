@@ -10,6 +10,7 @@ from torch import Tensor, cat, nn
 from vidrt_reference.layers import TimestepEmbedder
 from vidrt_reference.ltx_video.vae_forms import DownBlockType, Downsample
 from vidrt_reference.ltx_video.vae_layers import CausalConv3d, ResnetBlock
+from vidrt_reference.ltx_video.vae_time import CLIP
 from vidrt_reference.shapes import merge_axes, split_axis
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from vidrt_reference.ltx_video.vae_params import VaeParams
     from vidrt_reference.ltx_video.vae_plan import DownBlockParams, UpBlockParams
+    from vidrt_reference.ltx_video.vae_time import Time
 
 _UP_STRIDE = (2, 2, 2)
 
@@ -47,12 +49,12 @@ class Downsampler(nn.Module):
         self.group = dim_in * volume // dim_out
         self.conv = CausalConv3d(dim_in, dim_out // volume, causal=causal)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Time = CLIP) -> Tensor:
         """(B, dim_in, F, H, W) -> (B, dim_out, (F + f - 1) / f, H / h, W / w)."""
         # the first frame is one of a kind: repeated, it fills a box of its own
-        x = cat([x[:, :, : self.stride[0] - 1], x], dim=2) if self.stride[0] > 1 else x
+        x = time.with_first(x, self.stride[0] - 1) if self.stride[0] > 1 else x
         averaged = split_axis(space_to_depth(x, self.stride), 1, [-1, self.group]).mean(2)
-        return space_to_depth(self.conv(x), self.stride) + averaged
+        return space_to_depth(self.conv(x, time), self.stride) + averaged
 
 
 class Upsampler(nn.Module):
@@ -64,15 +66,18 @@ class Upsampler(nn.Module):
         self.repeats = volume // factor if residual else 0
         self.conv = CausalConv3d(dim, dim * volume // factor, causal=causal)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Time = CLIP) -> Tensor:
         """(B, dim, F, H, W) -> (B, dim / factor, 2 F - 1, 2 H, 2 W)."""
-        raised = _raised(self.conv(x))
-        return raised + cat([_raised(x)] * self.repeats, dim=1) if self.repeats else raised
+        hidden = self.conv(x, time)
+        raised = _raised(hidden, time)
+        if not self.repeats:
+            return raised
+        return raised + cat([_raised(time.delayed(x, self.conv.back, hidden), time)] * self.repeats, dim=1)
 
 
-def _raised(x: Tensor) -> Tensor:
+def _raised(x: Tensor, time: Time) -> Tensor:
     """Of the first box only the later frame counts: the first frame of a video is one of a kind."""
-    return depth_to_space(x, _UP_STRIDE)[:, :, _UP_STRIDE[0] - 1 :]
+    return time.without_first(depth_to_space(x, _UP_STRIDE), _UP_STRIDE[0] - 1)
 
 
 class MidBlock(nn.Module):
@@ -90,11 +95,11 @@ class MidBlock(nn.Module):
             for _ in range(layers)
         )
 
-    def forward(self, x: Tensor, timestep: Tensor | None, noise: Iterator[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, timestep: Tensor | None, noise: Iterator[Tensor], time: Time = CLIP) -> Tensor:
         """X (B, C, F, H, W), timestep (B,) where conditioned -> (B, C, F, H, W)."""
         embedding = self.time_embedder(timestep) if self.time_embedder is not None else None
         for resnet in self.resnets:
-            x = resnet(x, embedding, noise)
+            x = resnet(x, embedding, noise, time)
         return x
 
 
@@ -114,13 +119,13 @@ class DownBlock(nn.Module):
         if self.widens:
             self.conv_out = ResnetBlock(dim, dim_out, causal=causal, eps=eps)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Time = CLIP) -> Tensor:
         """(B, in, F, H, W) -> (B, out, F, H, W), smaller by the downsampler's stride."""
         for resnet in self.resnets:
-            x = resnet(x, None, iter(()))
+            x = resnet(x, None, iter(()), time)
         for downsampler in self.downsamplers:
-            x = downsampler(x)
-        return self.conv_out(x, None, iter(())) if self.widens else x
+            x = downsampler(x, time)
+        return self.conv_out(x, None, iter(()), time) if self.widens else x
 
 
 class UpBlock(nn.Module):
@@ -145,13 +150,17 @@ class UpBlock(nn.Module):
             for _ in range(block.layers)
         )
 
-    def forward(self, x: Tensor, timestep: Tensor | None, noise: Iterator[Tensor]) -> Tensor:
-        """X (B, C, F, H, W), timestep (B,) where conditioned -> (B, out, 2 F - 1, 2 H, 2 W) where it upsamples."""
+    def raised(self, x: Tensor, timestep: Tensor | None, noise: Iterator[Tensor], time: Time) -> Tensor:  # noqa: ARG002 - as `refined`
+        """Do what makes the frames more and larger: (B, in, F, H, W) -> (B, out, 2 F - 1, 2 H, 2 W)."""
         if self.widens:
-            x = self.conv_in(x, None, noise)
+            x = self.conv_in(x, None, noise, time)
         for upsampler in self.upsamplers:
-            x = upsampler(x)
+            x = upsampler(x, time)
+        return x
+
+    def refined(self, x: Tensor, timestep: Tensor | None, noise: Iterator[Tensor], time: Time) -> Tensor:
+        """Do what comes behind it: x (B, out, F, H, W), timestep (B,) where conditioned -> the same shape."""
         embedding = self.time_embedder(timestep) if self.time_embedder is not None else None
         for resnet in self.resnets:
-            x = resnet(x, embedding, noise)
+            x = resnet(x, embedding, noise, time)
         return x

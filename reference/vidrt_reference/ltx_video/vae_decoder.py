@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,13 +12,17 @@ from vidrt_reference.layers import TimestepEmbedder
 from vidrt_reference.ltx_video.vae_blocks import MidBlock, UpBlock
 from vidrt_reference.ltx_video.vae_layers import CausalConv3d, channel_values, pixel_normalised
 from vidrt_reference.ltx_video.vae_plan import up_blocks
+from vidrt_reference.ltx_video.vae_time import CLIP
 from vidrt_reference.precision import widened
 from vidrt_reference.shapes import merge_axes, split_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vidrt_reference.ltx_video.vae_params import VaeParams
+    from vidrt_reference.ltx_video.vae_time import Time
+
+    Step = Callable[[Tensor, Tensor | None, Iterator[Tensor], Time], Tensor]
 
 _TIMESTEP_SCALE = 1000.0
 _MAPS_PER_RESNET = 2
@@ -86,13 +91,36 @@ class VaeDecoder(nn.Module):
             ValueError: the timestep or the maps are not those that this decoder takes.
         """
         self._check(timestep, noise)
-        maps = iter(noise)
-        timestep = self._scaled(timestep)
-        x = self.mid_block(self.conv_in(latents), timestep, maps)
+        return self.run(chain(*self.stages()), latents, timestep, noise, CLIP)
+
+    def stages(self) -> list[list[Step]]:
+        """Return the steps of decoding, parted wherever frames become more."""
+        stages: list[list[Step]] = [[self._begin, self.mid_block]]
         for block in self.up_blocks:
-            x = block(x, timestep, maps)
+            assert isinstance(block, UpBlock)
+            stages[-1].append(block.raised)
+            if len(block.upsamplers):
+                stages.append([])
+            stages[-1].append(block.refined)
+        stages[-1].append(self._finish)
+        return stages
+
+    def run(
+        self, steps: Iterable[Step], x: Tensor, timestep: Tensor | None, noise: Sequence[Tensor], time: Time
+    ) -> Tensor:
+        """Run some steps: x is what they begin with, and `noise` the maps that they take; others as in `forward`."""
+        timestep, maps = self._scaled(timestep), iter(noise)
+        for step in steps:
+            x = step(x, timestep, maps, time)
+        return x
+
+    def _begin(self, x: Tensor, timestep: Tensor | None, maps: Iterator[Tensor], time: Time) -> Tensor:  # noqa: ARG002 - as every step
+        hidden: Tensor = self.conv_in(x, time)
+        return hidden
+
+    def _finish(self, x: Tensor, timestep: Tensor | None, maps: Iterator[Tensor], time: Time) -> Tensor:  # noqa: ARG002 - as every step
         x = self._modulated(pixel_normalised(x), timestep)
-        return unpatched(self.conv_out(nn.functional.silu(x)), self.params.patch_size)
+        return unpatched(self.conv_out(nn.functional.silu(x), time), self.params.patch_size)
 
     def _scaled(self, timestep: Tensor | None) -> Tensor | None:
         if timestep is None or self.timestep_scale_multiplier is None:

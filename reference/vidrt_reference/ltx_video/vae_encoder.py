@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from vidrt_reference.ltx_video.vae_blocks import DownBlock, MidBlock
 from vidrt_reference.ltx_video.vae_layers import CausalConv3d, pixel_normalised
 from vidrt_reference.ltx_video.vae_plan import down_blocks
+from vidrt_reference.ltx_video.vae_time import CLIP
 from vidrt_reference.shapes import merge_axes, split_axis
 
 if TYPE_CHECKING:
     from vidrt_reference.ltx_video.vae_params import VaeParams
+    from vidrt_reference.ltx_video.vae_time import Time
 
 
 def patched(frames: Tensor, size: int) -> Tensor:
@@ -44,9 +46,13 @@ class VaeEncoder(nn.Module):
         Returns:
             The moments (B, 2 C, F', H', W'): C means and C logarithms of variances, which are all the same.
         """
-        x = self.conv_in(patched(frames, self.params.patch_size))
+        return self.run(frames, CLIP)
+
+    def run(self, frames: Tensor, time: Time) -> Tensor:
+        """Encode frames that have others around them; shapes as in `forward`."""
+        x = self.conv_in(patched(frames, self.params.patch_size), time)
         for block in self.down_blocks:
-            x = block(x)
-        x = self.mid_block(x, None, iter(()))
-        x = self.conv_out(nn.functional.silu(pixel_normalised(x)))
+            x = block(x, time)
+        x = self.mid_block(x, None, iter(()), time)
+        x = self.conv_out(nn.functional.silu(pixel_normalised(x)), time)
         return torch.cat([x, *[x[:, -1:]] * (self.params.latent_channels - 1)], dim=1)

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from vidrt_reference.layers import rms_normalised
+from vidrt_reference.ltx_video.vae_time import CLIP
 from vidrt_reference.precision import narrowed, widened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from vidrt_reference.ltx_video.vae_time import Time
 
 PIXEL_NORM_EPS = 1e-8
 _KERNEL = 3
@@ -35,14 +38,15 @@ class CausalConv3d(nn.Module):
         super().__init__()
         self.front = kernel - 1 if causal else kernel // 2
         self.back = kernel - 1 - self.front
+        self.keep = kernel - stride
         padding = (0, kernel // 2, kernel // 2)
         self.conv = nn.Conv3d(dim_in, dim_out, kernel, stride=stride, padding=padding)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Time = CLIP) -> Tensor:
         """(B, dim_in, F, H, W) -> (B, dim_out, F, H, W) in the weights' dtype, smaller by the stride."""
         x = narrowed(x, self.conv.weight.dtype)
         if self.front:
-            x = torch.cat([x[:, :, :1]] * self.front + [x] + [x[:, :, -1:]] * self.back, dim=2)
+            x = time.extended(x, self.front, self.back, self.keep)
         convolved: Tensor = self.conv(x)
         return convolved
 
@@ -93,22 +97,24 @@ class ResnetBlock(nn.Module):
         self.per_channel_scale2 = nn.Parameter(torch.zeros(dim_in, 1, 1)) if inject_noise else None
         self.scale_shift_table = nn.Parameter(torch.zeros(4, dim_in)) if conditioned else None
 
-    def forward(self, x: Tensor, embedding: Tensor | None, noise: Iterator[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None, noise: Iterator[Tensor], time: Time = CLIP) -> Tensor:
         """Run the block.
 
         Args:
             x: (B, dim_in, F, H, W).
             embedding: the timestep's, (B, 4 dim_in), where conditioned.
             noise: its next two maps (H, W) are taken where noise is injected.
+            time: what is around these frames.
 
         Returns:
             (B, dim_out, F, H, W).
         """
         first, second = self._modulations(embedding)
-        hidden = self.conv1(nn.functional.silu(_modulated(pixel_normalised(x), first)))
+        hidden = self.conv1(nn.functional.silu(_modulated(pixel_normalised(x), first)), time)
         hidden = _noised(hidden, self.per_channel_scale1, noise)
-        hidden = self.conv2(nn.functional.silu(_modulated(pixel_normalised(hidden), second)))
+        hidden = self.conv2(nn.functional.silu(_modulated(pixel_normalised(hidden), second)), time)
         hidden = _noised(hidden, self.per_channel_scale2, noise)
+        x = time.delayed(x, self.conv1.back + self.conv2.back, hidden)
         shortcut: Tensor = self.conv_shortcut(self.norm3(x)) if self.widens else x
         return hidden + shortcut
 

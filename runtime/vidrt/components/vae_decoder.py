@@ -1,11 +1,13 @@
 """The decoder of LTX-Video's VAE."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
 from vidrt.arrays import FloatArray
 from vidrt.components.base import EngineComponent
+from vidrt.components.passing import Parts, through
 from vidrt.sessions.component_engine import ComponentEngine
 
 
@@ -22,6 +24,41 @@ class VaeDecoder(EngineComponent):
         """The shapes of the noise maps that decoding latents of this size takes, in the order they are drawn."""
         return [(rows * scale, columns * scale) for scale in self._scales]
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps what `stream` runs open until the context ends: the stages, or the engine where there are none."""
+        with ExitStack() as stack:
+            for engine in self.engine.stages or (self.engine,):
+                stack.enter_context(engine.held())
+            yield
+
+    def stream(
+        self, latents: FloatArray, timestep: float | None = None, noise: Sequence[FloatArray] | None = None
+    ) -> Iterator[FloatArray]:
+        """Decodes a video from its beginning to its end, and gives frames as they come.
+
+        What it holds at once does not grow with the video, and the frames are those of the whole video decoded at
+        once. An engine that was built without stages decodes it so.
+
+        Args:
+            latents: as in a call.
+            timestep: as in a call.
+            noise: as in a call.
+
+        Yields:
+            The next frames (B, 3, some, 32·H, 32·W), about in [-1, 1].
+        """
+        if not self.engine.stages:
+            yield self(latents, timestep, noise)
+            return
+        constants = self._constants(latents, timestep, noise)
+        with self.held():
+            flow: Iterable[FloatArray] = [latents]
+            for engine, stage in zip(self.engine.stages, self.engine.engine.stages, strict=True):
+                parts = Parts(first=stage.first_frames, others=stage.first_frames, end=1)
+                flow = through(engine, parts, flow, constants)
+            yield from flow
+
     def __call__(
         self, latents: FloatArray, timestep: float | None = None, noise: Sequence[FloatArray] | None = None
     ) -> FloatArray:
@@ -35,12 +72,18 @@ class VaeDecoder(EngineComponent):
         Returns:
             Frames (B, 3, 8·(F - 1) + 1, 32·H, 32·W), about in [-1, 1].
         """
-        arrays = {"latents": latents, **self._maps(noise, latents.shape[3], latents.shape[4])}
-        if self._timestep is not None:
-            value = self._timestep if timestep is None else timestep
-            arrays["timestep"] = np.full(len(latents), value, np.float32)
-        frames: FloatArray = self.run(**arrays)["frames"]
+        frames: FloatArray = self.run(latents=latents, **self._constants(latents, timestep, noise))["frames"]
         return frames
+
+    def _constants(
+        self, latents: FloatArray, timestep: float | None, noise: Sequence[FloatArray] | None
+    ) -> dict[str, FloatArray]:
+        """What the decoder takes besides the latents, the same for all frames."""
+        maps = self._maps(noise, latents.shape[3], latents.shape[4])
+        if self._timestep is None:
+            return maps
+        value = self._timestep if timestep is None else timestep
+        return {"timestep": np.full(len(latents), value, np.float32), **maps}
 
     def _maps(self, noise: Sequence[FloatArray] | None, rows: int, columns: int) -> dict[str, FloatArray]:
         if noise is None:

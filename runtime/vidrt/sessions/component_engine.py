@@ -1,11 +1,12 @@
 """A bundle's engines, opened when their phase begins and closed when it ends."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vidrt_engines.manifest import BundleFile, Engine, bundle_path
+from vidrt_engines.manifest import BundleFile, Engine, Stage, bundle_path
 from vidrt_engines.names import Backend, Component
 
 from vidrt.arrays import FloatArray
@@ -58,6 +59,12 @@ class ComponentEngine:
         self._folder, self._path = folder, bundle_path(folder, file_to_open(engine, self.device).path)
         self._session: Session | None = None
         self._holders = 0
+        # What does the same on some frames after the other, each opened by itself. Its state begins with no frames,
+        # which only onnxruntime has been seen to take.
+        self.stages: tuple[ComponentEngine, ...] = tuple(
+            ComponentEngine(component, _of_stage(engine, stage), folder, self._resources, keep_loaded=keep_loaded)
+            for stage in (engine.stages if engine.backend is Backend.ONNXRUNTIME else ())
+        )
 
     @property
     def device(self) -> Device:
@@ -90,7 +97,9 @@ class ComponentEngine:
             self.close()
 
     def close(self) -> None:
-        """Closes the engine, whoever holds it."""
+        """Closes the engine and its stages, whoever holds them."""
+        for stage in self.stages:
+            stage.close()
         if self._session:
             self._session.close()
             self._session = None
@@ -132,6 +141,12 @@ class ComponentEngine:
             # an onnxruntime may lack a kernel in half precision: the other graph needs none
             self._resources.note(f"{str(error).removesuffix('.')}: it is computed in fp32.")
             return OnnxruntimeSession(plain, self.engine, self.device, self.component.spoken)
+
+
+def _of_stage(engine: Engine, stage: Stage) -> Engine:
+    """A stage as an engine of its own: its graph is the one to open."""
+    files = sorted(engine.files, key=lambda file: file.path != stage.file)
+    return dataclasses.replace(engine, files=tuple(files), inputs=stage.inputs, outputs=stage.outputs, stages=())
 
 
 def _refuse_limit(engine: Engine, resources: Resources) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from vidrt_engines.manifest import Engine
 from vidrt_engines.names import Precision
+from vidrt_engines.streaming import LAST
 
 from vidrt.closing import Closing
 from vidrt.cuda.arrays import DeviceArray, MixedArray
@@ -33,7 +34,10 @@ class OnnxruntimeSession(Closing):
 
     def __init__(self, path: Path, engine: Engine, device: Device, what: str) -> None:
         self._engine, self._device, self._what = engine, device, what
-        self._session: Any = _open(path, device, SETTINGS.get(engine.precision, STAY_MAPPED), what)
+        # the arenas of all stages would each keep what it needed at most, while one stage runs at a time
+        keeps_memory = all(spec.name != LAST for spec in engine.inputs)
+        settings = SETTINGS.get(engine.precision, STAY_MAPPED)
+        self._session: Any = _open(path, device, settings, what, keeps_memory=keeps_memory)
         self.provider: str = self._session.get_providers()[0]
         if device.kind == "cuda" and self.provider != "CUDAExecutionProvider":
             raise DeviceError(f"onnxruntime could not use {device} for the {what}; check CUDA and cuDNN or use --cpu.")
@@ -66,7 +70,7 @@ class OnnxruntimeSession(Closing):
         self._session = None
 
 
-def _open(path: Path, device: Device, settings: Mapping[str, str], what: str) -> Any:
+def _open(path: Path, device: Device, settings: Mapping[str, str], what: str, *, keeps_memory: bool) -> Any:
     ort = _library(device)
     options = ort.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
@@ -75,6 +79,7 @@ def _open(path: Path, device: Device, settings: Mapping[str, str], what: str) ->
     if device.kind == "cpu":
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         options.enable_mem_pattern = False  # one block for all activations, kept beside what the arena already has
+        options.enable_cpu_mem_arena = keeps_memory
     try:
         return ort.InferenceSession(path, options, providers=_providers(device))
     except Exception as error:  # onnxruntime's own exceptions share no base
