@@ -11,3 +11,6 @@ class Generator(Protocol):
 
     def normal(self, shape: Sequence[int]) -> FloatArray:
         """Draws standard normal numbers: float32 of that shape."""
+
+    def strided(self, shape: Sequence[int]) -> FloatArray:
+        """Draws those of a tensor that another order of its axes has made: here `shape` is in the order of memory."""

@@ -49,6 +49,42 @@ class TorchCpuGenerator:
         values = self._blocks(size) if size >= _BLOCK else self._singles(size)
         return values.reshape(tuple(shape))
 
+    def strided(self, shape: Sequence[int]) -> NDArray[np.float32]:
+        """Draws what torch fills a tensor with whose axes are in another order than its memory, such as a permuted one.
+
+        Values come one after another in float64 however many they are, in the order of memory.
+
+        Args:
+            shape: of the result, its axes in the order of memory.
+
+        Returns:
+            float32 of that shape.
+        """
+        size = math.prod(shape)
+        values = self._pairs(size) if size >= _BLOCK else self._singles(size)
+        return values.reshape(tuple(shape))
+
+    def _pairs(self, size: int) -> NDArray[np.float32]:
+        """What as many calls of `_single` would give, together: within the last bit of float32."""
+        values = np.empty(size, np.float32)
+        first = int(self._spare is not None)
+        if first:
+            values[0] = self._single()
+        for start, stop in _chunks(size - first):
+            drawn = self._pair_chunk((stop - start + 1) // 2)
+            values[first + start : first + stop] = drawn[: stop - start]
+            if (stop - start) % 2:  # which only the last chunk is
+                self._spare = float(drawn[-1])
+        return values
+
+    def _pair_chunk(self, count: int) -> NDArray[np.float64]:
+        """So many pairs, (2 count,)."""
+        words = self._draw(4 * count).reshape(count, 2, 2).astype(np.uint64)
+        wide = (words[..., 0] << np.uint64(_SEED_BITS) | words[..., 1]) & np.uint64((1 << 53) - 1)
+        turn, tail = np.moveaxis(wide * 2.0**-53, -1, 0)
+        radius, angle = np.sqrt(-2.0 * np.log1p(-tail)), 2.0 * math.pi * turn
+        return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(-1)
+
     def _singles(self, size: int) -> NDArray[np.float32]:
         return np.fromiter((self._single() for _ in range(size)), np.float32, size)
 

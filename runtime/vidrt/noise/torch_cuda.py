@@ -64,6 +64,10 @@ class TorchCudaGenerator:
             self._step += 1
         return values.reshape(tuple(shape))
 
+    def strided(self, shape: Sequence[int]) -> NDArray[np.float32]:
+        """Draws as `normal` does: on a GPU numbers follow memory, whatever the order of a tensor's axes."""
+        return self.normal(shape)
+
     def _threads(self, size: int) -> int:
         """The threads that torch launches for so many values: a whole number of blocks, as many as the GPU holds."""
         blocks = self._gpu.processors * (self._gpu.threads // _BLOCK)

@@ -1,7 +1,7 @@
 """What is left to decode when denoising has ended: latents, and every number that decoding draws."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vidrt_engines.settings import LtxSettings
@@ -9,7 +9,8 @@ from vidrt_engines.settings import LtxSettings
 from vidrt.arrays import FloatArray
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.errors import RequestError
-from vidrt.pipelines.latents import unpack
+from vidrt.noise.base import Generator
+from vidrt.pipelines.latents import LatentGrid, unpack
 from vidrt.pipelines.options import DenoisingStep
 
 AXES = 5
@@ -56,7 +57,10 @@ def final_latents(
     own, other = copy.deepcopy(step.generators)
     latents = unpack(step.latents, step.grid)
     takes_noise = settings.timestep_conditioning
-    noise = (other if rules.noise_before_denormalising else own).normal(latents.shape) if takes_noise else None
+    noise = None
+    if takes_noise:
+        is_official = rules.noise_before_denormalising
+        noise = _official_noise(other, latents.shape, step.grid) if is_official else own.normal(latents.shape)
     size = part if part is run.passes[0] else run
     return FinalLatents(
         latents=latents,
@@ -71,6 +75,12 @@ def final_latents(
         fps=run.fps,
         record=record,
     )
+
+
+def _official_noise(generator: Generator, shape: Sequence[int], grid: LatentGrid) -> FloatArray:
+    """Decoding noise as the official code draws it: like latents that are tokens in another order of axes."""
+    videos, channels = shape[:2]
+    return unpack(generator.strided((videos, grid.tokens, channels)), grid)
 
 
 def check_final(final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings) -> None:

@@ -53,6 +53,20 @@ def test_longer_calls_agree_within_the_tolerance(seed, shape):
     assert_same_call(TorchCpuGenerator(seed), torch_generator(seed), shape)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tensors_in_another_order_of_axes_agree(seed):
+    """What torch fills a permuted tensor with, in the order of memory, between calls of all kinds and lengths."""
+    ours, theirs = TorchCpuGenerator(seed), torch_generator(seed)
+    for shape in [(1, 7, 3), (2, 3, 2), (1, 5, 5), (3,), (2, 12, 8), (1, 70001, 3), (1,), (1, 400, 33), (40,)]:
+        if len(shape) < 3:
+            assert_same_call(ours, theirs, shape)
+            continue
+        expected = torch.empty(shape).transpose(1, 2).normal_(generator=theirs).transpose(1, 2).numpy()
+        values = ours.strided(shape)
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, expected, rtol=0, atol=5e-7)
+
+
 def test_a_clip_of_latents_agrees():
     shape = (1, 128, 21, 32, 48)
     assert_same_call(TorchCpuGenerator(7), torch_generator(7), shape)
