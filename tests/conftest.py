@@ -12,9 +12,12 @@ CONDITION = "LTXConditionPipeline"
 
 
 @pytest.fixture(scope="session")
-def traces():
-    """The session's graphs."""
-    return Traces()
+def traces(tmp_path_factory):
+    """The graphs of all processes of a run."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "traces"
+    folder.mkdir(exist_ok=True)
+    return Traces(folder)
 
 
 @pytest.fixture(scope="session")

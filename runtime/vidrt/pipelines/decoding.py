@@ -1,5 +1,7 @@
 """From denoised latents to frames."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from vidrt_engines.settings import LtxSettings
 
@@ -16,9 +18,20 @@ def decode_latents(final: FinalLatents, decoder: VaeDecoder, settings: LtxSettin
     Returns:
         Frames (F, H, W, 3) for each video.
     """
+    return [np.concatenate(list(parts)) for parts in stream_latents(final, decoder, settings)]
+
+
+def stream_latents(final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings) -> Iterator[Iterator[ByteArray]]:
+    """Decodes videos one after the other, of which memory holds some frames at a time.
+
+    Yields:
+        For each video its frames as they come, (some, H, W, 3); to be taken before the next video is.
+    """
     clean = decoder_latents(final, settings)
     with decoder.held():
-        return [_as_bytes(decoder(item[None], final.timestep, final.maps), final)[0] for item in clean]
+        for item in clean:
+            stream = decoder.stream(item[None], final.timestep, final.maps)
+            yield (_as_bytes(frames, final)[0] for frames in stream)
 
 
 def decoder_latents(final: FinalLatents, settings: LtxSettings) -> FloatArray:

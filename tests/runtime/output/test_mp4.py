@@ -98,3 +98,18 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, noise_clip, fu
     with full_disk(), pytest.raises(OutputError, match=r"a\.mp4 could not be written: File too large"):
         write_mp4(tmp_path / "a.mp4", noise_clip, 24.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_are_written_as_they_come(tmp_path, smooth_clip):
+    """A file of frames that come one by one is that of the clip, and each frame is encoded before the next is asked."""
+    write_mp4(tmp_path / "whole.mp4", smooth_clip, 24.0)
+    write_mp4(tmp_path / "parts.mp4", iter(smooth_clip), 24.0)
+    assert (tmp_path / "parts.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("frames", [[], [np.zeros((8, 8), np.uint8)], [np.zeros((n, 8, 3), np.uint8) for n in (8, 9)]])
+def test_frames_that_come_have_one_shape(tmp_path, frames):
+    """No frame, one that is no picture and one of another size are refused, and nothing is left."""
+    with pytest.raises(ValueError, match="frames are"):
+        write_mp4(tmp_path / "a.mp4", iter(frames), 24.0)
+    assert not list(tmp_path.iterdir())

@@ -37,6 +37,9 @@ class Decoder:
         self.calls.append((latents, timestep, noise))
         return np.zeros((1, 3, 17, 64, 128), np.float32)
 
+    def stream(self, latents, timestep=None, noise=None):
+        yield from np.split(self(latents, timestep, noise), [1, 9], axis=2)
+
     @property
     def latents(self):
         return np.concatenate([call[0] for call in self.calls])
