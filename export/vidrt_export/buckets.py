@@ -64,8 +64,8 @@ def read_buckets(resolutions: Sequence[str], frames: Sequence[str], batch: int, 
 def profile(bucket: Bucket, component: Component, signature: Signature, settings: Settings) -> dict[str, Span]:
     """The span of each named axis that goes into a component.
 
-    Only what denoises takes several videos at once. LTX-Video's transformer takes a timestep for each token; Stable
-    Video Diffusion's frames may be decoded in chunks.
+    Only what denoises takes several videos at once. LTX-Video's transformer takes a timestep for each token, and its
+    encoder single pictures; Stable Video Diffusion's frames may be decoded in chunks.
     """
     ends = [
         axis_sizes(settings, height=height, width=width, num_frames=frames, text_tokens=text, batch=batch)
@@ -79,7 +79,8 @@ def profile(bucket: Bucket, component: Component, signature: Signature, settings
         spans["timestep_tokens"] = Span(min=1, opt=1, max=spans["tokens"].max)
     if component not in _DENOISERS and "batch" in spans:
         spans["batch"] = ONE
-    if isinstance(settings, SvdSettings) and component is Component.VAE_DECODER:
+    of_single_frames = Component.VAE_DECODER if isinstance(settings, SvdSettings) else Component.VAE_ENCODER
+    if component is of_single_frames and "frames" in spans:
         spans["frames"] = dataclasses.replace(spans["frames"], min=1)
     return spans
 

@@ -151,6 +151,8 @@ def test_every_video_inside_lies_in_the_profile(checkpoint, data, heights, width
         assert fits(found, sizes)
         if "timestep_tokens" in sizes:  # conditioned on frames, each token has a timestep of its own
             assert fits(found, {**sizes, "timestep_tokens": sizes["tokens"]})
+        if component is Component.VAE_ENCODER:  # a picture is a frame by itself
+            assert fits(found, {**sizes, "frames": 1})
         optimum = {"height": heights[1], "width": widths[1], "num_frames": counts[1], "text_tokens": TEXT_TOKENS.opt}
         assert sizes_of(checkpoint, component, **optimum) == {axis: span.opt for axis, span in found.items()}
 

@@ -133,8 +133,8 @@ def test_a_dry_run_shows_every_profile(source, tmp_path, build_engines):
         "batch 1:1:1, text_tokens 1:128:256",  # both buckets are one to the text encoder
         "batch 1:1:2, text_tokens 1:128:256, timestep_tokens 1:1:36, tokens 8:12:36",
         "batch 1:1:2, text_tokens 1:128:256, timestep_tokens 1:1:192, tokens 128:128:192",
-        "batch 1:1:1, columns 64:96:128, frames 9:9:17, rows 64:64:96",
-        "batch 1:1:1, columns 256:256:256, frames 9:9:17, rows 256:256:256",
+        "batch 1:1:1, columns 64:96:128, frames 1:9:17, rows 64:64:96",
+        "batch 1:1:1, columns 256:256:256, frames 1:9:17, rows 256:256:256",
         "batch 1:1:1, latent_columns 2:3:4, latent_frames 2:2:3, latent_rows 2:2:3",
         "batch 1:1:1, latent_columns 8:8:8, latent_frames 2:2:3, latent_rows 8:8:8",
     ]

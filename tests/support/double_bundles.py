@@ -73,6 +73,7 @@ def _profile(bundle: Bundle, graph: Engine, ends: Any, batch: int) -> dict[str, 
         for (h, w, f, t), b in zip(ends, (1, 1, batch), strict=True)
     )
     axes = {axis for spec in graph.inputs for axis in spec.axes if not axis.isdigit()}
+    high["timestep_tokens"] = high["tokens"]  # those of conditions have timesteps of their own
     return {axis: Span(min=low[axis], opt=middle[axis], max=high[axis]) for axis in sorted(axes)}
 
 

@@ -89,4 +89,4 @@ def _open(graph: str) -> Any:
     from vidrt.sessions.onnxruntime import STAY_MAPPED
     from vidrt.sessions.onnxruntime import _open as open_graph
 
-    return open_graph(Path(graph), Device(kind="cpu"), STAY_MAPPED, "graph")
+    return open_graph(Path(graph), Device(kind="cpu"), STAY_MAPPED, "graph", keeps_memory=True)

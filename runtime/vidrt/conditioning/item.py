@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from vidrt.conditioning.media import Media, MediaSource, open_media
 from vidrt.conditioning.rules import ConditionRules
 from vidrt.errors import RequestError
-from vidrt.pipelines.latents import LatentGrid
 
 PREFIX_FRAMES = 2
 """Latent frames at the beginning of a sequence that stand beside the video, since the first encodes one frame alone."""
@@ -93,10 +92,10 @@ def trimmed(available: int, room: int, unit: int) -> int:
     return (min(available, room) - 1) // unit * unit + 1
 
 
-def extra_tokens(conditions: Sequence[SettledCondition], grid: LatentGrid) -> int:
-    """How many tokens conditions put in front of the video's: those of all that do not begin with it."""
-    lengths = [(item.frames - 1) // grid.temporal + 1 for item in conditions if item.frame]
-    return sum(min(length, PREFIX_FRAMES) for length in lengths) * grid.rows * grid.columns
+def extra_latent_frames(conditions: Sequence[SettledCondition], unit: int) -> int:
+    """How many latent frames conditions put in front of the video's: those of all that do not begin with it."""
+    lengths = [(item.frames - 1) // unit + 1 for item in conditions if item.frame]
+    return sum(min(length, PREFIX_FRAMES) for length in lengths)
 
 
 def _settled(condition: Condition, num_frames: int, unit: int, rules: ConditionRules) -> SettledCondition:

@@ -8,7 +8,7 @@ from vidrt_engines.settings import LtxSettings
 from vidrt_engines.svd_settings import SvdSettings
 
 from vidrt.components.base import EngineComponent
-from vidrt.conditioning.item import extra_tokens
+from vidrt.conditioning.item import extra_latent_frames
 from vidrt.errors import RequestError
 from vidrt.pipelines.passes import Pass
 from vidrt.pipelines.prompts import TextLength
@@ -50,7 +50,8 @@ def check_sizes(
     Raises:
         RequestError: the first engine that does not fit, and the command that builds those that do.
     """
-    video = VideoSize(height=run.height, width=run.width, num_frames=run.num_frames)
+    extra = extra_latent_frames(run.conditions, settings.temporal_compression) * settings.temporal_compression
+    video = VideoSize(height=run.height, width=run.width, num_frames=run.num_frames, extra_frames=extra)
     _refuse(sizes_by_component(run, settings, texts), video, components)
 
 
@@ -101,7 +102,7 @@ def _denoising(run: Run, settings: LtxSettings, part: Pass, text_tokens: int) ->
     if not run.conditions:
         return sizes
     grid = part.grid(settings)
-    tokens = grid.tokens + extra_tokens(run.conditions, grid)
+    tokens = grid.tokens + extra_latent_frames(run.conditions, grid.temporal) * grid.rows * grid.columns
     return {**sizes, "tokens": tokens, "timestep_tokens": tokens}
 
 

@@ -19,16 +19,25 @@ _TEXT = "text_tokens"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VideoSize:
-    """The size of a video, for the command that builds engines for it."""
+    """The size of a video, for the command that builds engines for it.
+
+    Attributes:
+        height, width: in pixels.
+        num_frames: of the video.
+        extra_frames: for how many more its conditions take tokens.
+    """
 
     height: int
     width: int
     num_frames: int
+    extra_frames: int = 0
 
     @property
     def options(self) -> str:
         """The options of build-engines that ask for this size."""
-        return f"{BUILDS} {self.height}x{self.width} --frames {self.num_frames}"
+        most = self.num_frames + self.extra_frames
+        frames = f"{self.num_frames}:{self.num_frames}:{most}" if self.extra_frames else f"{most}"
+        return f"{BUILDS} {self.height}x{self.width} --frames {frames}"
 
 
 def axis_sizes(specs: Iterable[TensorSpec], shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from trt_double_context import IExecutionContext
+from vidrt.conditioning.item import Condition
 from vidrt.errors import EngineError, RequestError
 from vidrt.pipelines.load import load_pipeline
 from vidrt_engines.names import Backend
@@ -40,6 +41,29 @@ def test_every_form_of_the_vae_is_played(planned, small, bundles, form):
     """Decoders without a timestep, and with noise maps, are given theirs."""
     folder, options = planned(source=bundles(form)), {**small, "prompt": "a cat runs over the sea"}
     assert np.array_equal(played(folder, "tensorrt-rtx", options), wanted(folder, options))
+
+
+@pytest.mark.usefixtures("gpu_machine")
+@pytest.mark.parametrize("version", ["0.9.5", "0.9.6-distilled"])
+def test_conditioned_frames_are_those_of_onnxruntime(planned, small, photo, version):
+    """Each token has a timestep of its own, and extra tokens are in front; frames are the same to the bit."""
+    items = [Condition(media=photo, strength=0.5), Condition(media=photo, frame=5)]
+    folder, plain = planned(), {**small, "ltxv_version": version}
+    options = {**plain, "conditions": items}
+    got = played(folder, Backend.TENSORRT_RTX, options)
+    assert np.array_equal(got, wanted(folder, options))
+    assert not np.array_equal(got, wanted(folder, plain))
+
+
+@pytest.mark.usefixtures("gpu_machine")
+def test_tokens_of_conditions_that_a_plan_has_no_room_for(planned, small, photo):
+    """A run whose conditions take more tokens than its plan has is refused with the command that builds one."""
+    options = {**small, "height": 96, "width": 96, "num_frames": 17}
+    items = [Condition(media=photo, frame=frame) for frame in (5, 16)]
+    with load_pipeline(planned(), device="cuda", backend="tensorrt-rtx") as pipeline:
+        pipeline.check(**options, image=photo)
+        with pytest.raises(RequestError, match=r"tokens from 1 to 27, not 45.*--resolution 96x96 --frames 17:17:33\."):
+            pipeline.check(**options, conditions=items)
 
 
 def test_latents_stay_on_the_device(planned, gpu_machine, small):
