@@ -1,6 +1,6 @@
 """Saves an LTX-Video checkpoint of true size with random weights, as diffusers would.
 
-    python benchmarks/full_size_checkpoint.py FOLDER
+    python benchmarks/full_size_checkpoint.py FOLDER [LAYERS]
 
 The 2B transformer and the 0.9.5 VAE in full, in bf16, and a T5 of full width with 2 of its 24 layers. The tokenizer is
 that of the embedded demo bundle, whose ids all lie below T5's vocabulary.
@@ -39,11 +39,11 @@ T5_XXL = {
 }  # fmt: skip
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, layers: int) -> None:
     """Builds each component in bf16 from one seed and saves the pipeline."""
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)
-    transformer = LTXVideoTransformer3DModel()
+    transformer = LTXVideoTransformer3DModel(num_layers=layers)
     vae = AutoencoderKLLTXVideo(**VAE_095)
     text_encoder = T5EncoderModel(T5Config(**T5_XXL))
     torch.set_default_dtype(torch.float32)
@@ -63,4 +63,4 @@ def main(folder: Path) -> None:
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     shutil.rmtree(target, ignore_errors=True)
-    main(target)
+    main(target, int(sys.argv[2]) if len(sys.argv) > 2 else 28)

@@ -13,6 +13,7 @@ from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_export.backends import onnxruntime, tensorrt
 from vidrt_export.backends.base import BackendBuilder, Options, Step
 from vidrt_export.buckets import Bucket, of_passes, options_of, profile
+from vidrt_export.int8 import int8_precision
 from vidrt_export.part import Part
 from vidrt_export.sources.checkpoint import Checkpoint
 from vidrt_export.writing.weights import common_precision
@@ -145,6 +146,12 @@ def _precision(part: Part, backend: Backend, asked: Precision | None, *, is_name
             )
         return Precision.GGUF
     stored = common_precision(part.used())
+    if asked is Precision.INT8:
+        if backend is not Backend.ONNXRUNTIME:
+            raise CheckpointError(
+                f"{backend} plays no engines in int8: build them for onnxruntime, by a command alone."
+            )
+        return int8_precision(part, stored, is_named=is_named)
     if backend is Backend.ONNXRUNTIME:
         return asked or stored
     chosen = asked or (Precision.FP16 if stored is Precision.FP16 else COMPILED[part.family])

@@ -1,5 +1,7 @@
 """Graphs for onnxruntime: fp32 maths, weights kept in the precision asked for and widened where they are used.
 
+In int8 the matrices of linear layers are whole numbers, and so is what multiplies them.
+
 Beside the graph for every provider lies one for CUDA, which computes in the weights' own type, where onnxruntime has
 kernels for it: not for the VAEs, of which some operators have none in bf16. Both share the weights.
 """
@@ -14,10 +16,12 @@ from vidrt_engines.precisions import SAFE_FP16
 from vidrt_export.backends.base import Built, Step
 from vidrt_export.checks.precision import prepared
 from vidrt_export.console import Console
+from vidrt_export.int8 import in_int8
+from vidrt_export.part import Part
 from vidrt_export.tracing.trace import trace
 from vidrt_export.writing.files import file_hash
 from vidrt_export.writing.graph import attach_weights, compute_early
-from vidrt_export.writing.weights import Placed, kept_dtypes, place, size_of, write_weights
+from vidrt_export.writing.weights import Placed, hash_weights, kept_dtypes, place, size_of, write_weights
 
 GRAPH, CUDA_GRAPH, WEIGHTS = "model.onnx", "model.cuda.onnx", "model.weights"
 STAGE_GRAPH = "stage_{}.onnx"
@@ -35,7 +39,8 @@ def identity(step: Step) -> dict[str, str]:
 
 def disk_bytes(step: Step) -> int:
     """The weights file; the graph is small."""
-    return size_of(place(step.part.used(), kept_dtypes(step.part.used(), step.precision)))
+    tensors = _played(step).used()
+    return size_of(place(tensors, kept_dtypes(tensors, step.precision)))
 
 
 def memory_bytes(step: Step) -> int:  # noqa: ARG001 - as every backend
@@ -55,13 +60,16 @@ def check(step: Step) -> None:
 
 def write(step: Step, folder: Path, console: Console) -> Built:
     """Writes the graph and those of its stages, and the weights of all beside them."""
-    part = step.part
+    part = _played(step)
     console.note("  tracing the graph")
     model = trace(part.make, part.signature, part.sizes)
     tensors = part.used()
     placed = place(tensors, kept_dtypes(tensors, step.precision))
     with console.bytes_of("writing weights", part.weight_bytes) as advance:
         stored_hash, weights_hash = write_weights(folder / WEIGHTS, tensors, placed, advance)
+    if part is not step.part:  # an engine in int8 is of the same weights as one that keeps them
+        with console.bytes_of("hashing the weights", step.part.weight_bytes) as advance:
+            stored_hash = hash_weights(step.part.used(), advance)
     files = {GRAPH: _save(model, placed, folder / GRAPH), WEIGHTS: weights_hash}
     key = {"graph": files[GRAPH]}
     if has_cuda_graph(part.component, step.precision):
@@ -81,6 +89,11 @@ def has_cuda_graph(component: Component, precision: Precision) -> bool:
     """Whether there is a graph for CUDA in the weights' own type: in half precision, where that is safe."""
     safe = SAFE_FP16.get(component, precision) if precision is Precision.FP16 else precision
     return precision in _HALVES and component in _ON_CUDA and safe is precision
+
+
+def _played(step: Step) -> Part:
+    """The component as onnxruntime plays it."""
+    return in_int8(step.part) if step.precision is Precision.INT8 else step.part
 
 
 def _save(model: ir.Model, placed: Mapping[str, Placed], path: Path) -> str:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from vidrt_engines.names import Backend
 from vidrt_reference.attention import Attend
+from vidrt_reference.int8 import Int8Linear
 from vidrt_reference.quantised import MIDDLE, QuantisedLinear
 
 DECOMPOSABLE = "TRT_decomposable"
@@ -51,10 +52,18 @@ def standard_attention(
 
 
 def lower_products(module: nn.Module) -> None:
-    """Replaces every product with a quantised matrix in a module by the node that leaves the matrix in its blocks."""
+    """Replaces every product with a quantised matrix in a module by the node that leaves the matrix as it is."""
     for part in module.modules():
         if isinstance(part, QuantisedLinear):
             part.multiply = block_product
+        elif isinstance(part, Int8Linear):
+            part.multiply = int8_product
+
+
+def int8_product(x: Tensor, weight: Tensor, scales: Tensor) -> Tensor:
+    """`com.microsoft.DynamicQuantizeMatMul`: (..., K) and whole numbers (K, N) with their scales (N,) to (..., N)."""
+    name, shape = "com.microsoft::DynamicQuantizeMatMul", (*x.shape[:-1], weight.shape[-1])
+    return torch.onnx.ops.symbolic(name, [x, weight, scales], {}, dtype=x.dtype, shape=shape, version=1)
 
 
 def block_product(x: Tensor, plane: Tensor, scales: Tensor, *, zero: int) -> Tensor:

@@ -20,6 +20,7 @@ PAGED_FROM = 1 << 16
 
 TORCH_TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 ITEM_BYTES = {**{name: dtype.itemsize for name, dtype in TORCH_TYPES.items()}, "U8": 1, "I8": 1}
+_ROUNDED = "I8"
 STORED_AS = {Precision.FP32: "F32", Precision.FP16: "F16", Precision.BF16: "BF16"}
 
 
@@ -63,18 +64,19 @@ def kept_dtypes(tensors: Mapping[str, StoredTensor], precision: Precision) -> di
 def kept_dtype(tensor: StoredTensor, precision: Precision) -> str:
     """The type in which a stored tensor is kept: its own where that is as narrow, since widening adds nothing.
 
-    What comes out of a GGUF file's blocks is kept as it is, whole numbers included.
+    What comes out of a GGUF file's blocks is kept as it is, whole numbers included, and in int8 all but what has been
+    rounded for it.
 
     Raises:
         CheckpointError: it is stored in a type that is no floating point number of 16 bits or more.
     """
-    if precision is Precision.GGUF:
+    if precision is Precision.GGUF or (precision is Precision.INT8 and tensor.dtype == _ROUNDED):
         return tensor.dtype
     if tensor.dtype not in TORCH_TYPES:
         raise CheckpointError(
             f"{tensor.name} in {tensor.path} is stored as {tensor.dtype}, which is not supported yet."
         )
-    wanted = STORED_AS[precision]
+    wanted = STORED_AS.get(precision, tensor.dtype)
     return (
         wanted
         if TORCH_TYPES[tensor.dtype].itemsize > TORCH_TYPES[wanted].itemsize or precision is Precision.FP32

@@ -51,8 +51,8 @@ class Attention(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the weights, in which queries, keys and values are computed."""
-        return self.to_q.weight.dtype
+        """The type in which queries, keys and values are computed: fp32 where weights are whole numbers, else theirs."""
+        return self.to_q.weight.dtype if isinstance(self.to_q, nn.Linear) else torch.float32
 
     def forward(
         self,
