@@ -51,7 +51,7 @@ class Attention(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type in which queries, keys and values are computed: fp32 where weights are whole numbers, else theirs."""
+        """The type of queries, keys and values: fp32 where weights are whole numbers, else theirs."""
         return self.to_q.weight.dtype if isinstance(self.to_q, nn.Linear) else torch.float32
 
     def forward(
