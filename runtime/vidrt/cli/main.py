@@ -6,6 +6,7 @@ import traceback
 import click
 from vidrt_engines.errors import BundleError
 
+from vidrt.cli.bench import bench
 from vidrt.cli.decode import decode
 from vidrt.cli.doctor import doctor
 from vidrt.cli.generate import generate
@@ -22,6 +23,7 @@ def commands() -> None:
 
 
 commands.add_command(generate)
+commands.add_command(bench)
 commands.add_command(decode)
 commands.add_command(doctor)
 
