@@ -25,6 +25,14 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(source, tmp_path, build_en
 
 
 @pytest.mark.usefixtures("no_tracing")
+def test_openvino_is_another_word_for_onnxruntime(source, tmp_path, build_engines):
+    """It plays those engines: asked for by both words they are planned once."""
+    told = build_engines(source, "--out", tmp_path, "--dry-run", "--backend", "openvino", "--backend", "onnxruntime")
+    rows = told.out.splitlines()[1:-1]
+    assert [row.split()[:2] for row in rows] == [[name, "onnxruntime"] for name in tiny_bundles.COMPONENTS]
+
+
+@pytest.mark.usefixtures("no_tracing")
 def test_a_dry_run_leaves_a_bundle_alone(source, bundles, build_engines):
     """A plan for a bundle that is there changes none of its files."""
     before = tiny_bundles.contents(bundles("0.9.0"))

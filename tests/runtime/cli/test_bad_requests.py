@@ -99,7 +99,10 @@ def test_a_bad_command_is_one_line(vidrt, place, arguments):
     [
         ("--height 100", "vidrt: The height should be divisible by 32, and 100 is not: take 96 or 128."),
         ("--num-frames 10", "vidrt: The number of frames should be 4·n + 1, and 10 is not: take 9 or 13."),
-        ("--backend x", "vidrt: The backend should be one of auto, onnxruntime, tensorrt, tensorrt-rtx, not 'x'."),
+        (
+            "--backend x",
+            "vidrt: The backend should be one of auto, onnxruntime, tensorrt, tensorrt-rtx, openvino, not 'x'.",
+        ),
         ("--cpu --device cuda", "vidrt: --cpu and --device cuda contradict each other."),
         ("--bundle nowhere", "vidrt: nowhere is no bundle: it has no bundle.json; make one with build-engines."),
         ("--output-dir a-file", "vidrt: the output folder a-file cannot be made: a file is in its place."),

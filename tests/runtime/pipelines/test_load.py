@@ -89,7 +89,10 @@ def test_an_unknown_backend_lists_the_known(name, sentence):
     """A backend that is not known is refused with those that are."""
     with pytest.raises(DeviceError) as error:
         load_pipeline(DEFAULT_BUNDLE, backend=name)
-    assert sentence(error) == f"The backend should be one of auto, onnxruntime, tensorrt, tensorrt-rtx, not '{name}'."
+    assert (
+        sentence(error)
+        == f"The backend should be one of auto, onnxruntime, tensorrt, tensorrt-rtx, openvino, not '{name}'."
+    )
 
 
 def test_an_unknown_device_is_refused():
