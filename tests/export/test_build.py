@@ -15,9 +15,13 @@ from vidrt_engines.manifest import MANIFEST, read_bundle
 pytestmark = pytest.mark.usefixtures("cached_traces")
 
 
+# graphs of the VAE besides the whole ones: the decoder's for each rate of frames, and the encoder's
+STAGES = 5
+
+
 def states(folder):
     """What changes when a file is written anew, for each file of the engines."""
-    files = (path for path in sorted(folder.rglob("model.*")) if path.is_file())
+    files = (path for kind in ("model.*", "stage_*.onnx") for path in sorted(folder.rglob(kind)) if path.is_file())
     return {path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
 
 
@@ -58,7 +62,7 @@ def test_a_second_build_touches_nothing(source, bundle):
     before, manifest = states(bundle), (bundle / MANIFEST).read_bytes()
     tiny_bundles.build(source, bundle)
     assert states(bundle) == before
-    assert len(before) == 8
+    assert len(before) == 8 + STAGES
     assert (bundle / MANIFEST).read_bytes() == manifest
 
 
@@ -70,7 +74,7 @@ def test_changed_weights_rebuild_their_component_alone(source, bundle, tracing, 
     tiny_bundles.build(source, bundle)
     after = states(bundle)
     assert tracing["count"] == 1
-    assert len(after) == 8  # the engine that was replaced is gone
+    assert len(after) == 8 + STAGES  # the engine that was replaced is gone
     changed = {path.split("/")[0] for path in before.keys() ^ after.keys()}
     assert changed == {component}
     assert all(before[path] == after[path] for path in before.keys() & after.keys())
@@ -80,7 +84,7 @@ def test_both_halves_of_a_changed_vae_are_rebuilt(source, bundle, tracing):
     """The VAE's one file belongs to two components."""
     change_weights(source, "vae")
     tiny_bundles.build(source, bundle)
-    assert tracing["count"] == 2
+    assert tracing["count"] == 2 + STAGES
     old_mean = json.loads((bundle / MANIFEST).read_text())["settings"]["latents_mean"]
     assert old_mean == pytest.approx([1.25 * value for value in tiny_ltx.vae("0.9.0").latents_mean.tolist()])
 
@@ -110,7 +114,7 @@ def test_another_precision_stands_beside(source, bundle):
     tiny_bundles.build(source, bundle, precision="fp16")
     after = states(bundle)
     assert {path: state for path, state in after.items() if path in before} == before
-    assert len(after) == 17  # in half precision the transformer has a graph for CUDA besides
+    assert len(after) == 17 + 2 * STAGES  # in half precision the transformer has a graph for CUDA besides
     for component in tiny_bundles.COMPONENTS:
         assert {engine.precision for engine in read_bundle(bundle).engines[component]} == {"fp32", "fp16"}
 
@@ -157,7 +161,7 @@ def test_a_failure_keeps_what_was_finished(source, tmp_path, tracing, bundles, e
     assert len(engine_folders(out)) == 2
     tracing.update(count=0, fail_at=None)
     tiny_bundles.build(source, out)
-    assert tracing["count"] == 2
+    assert tracing["count"] == 2 + STAGES
     assert tiny_bundles.contents(out) == tiny_bundles.contents(bundles("0.9.0"))
 
 
@@ -256,7 +260,7 @@ def test_the_manifest_knows_its_files(bundles):
     """Size and hash of each file are those on disk, and there is no file besides."""
     folder = bundles("0.9.1")
     entries = {file.path: file.sha256 for file in read_bundle(folder).files()}
-    assert len(entries) == 9
+    assert len(entries) == 9 + STAGES
     assert {path: digest for path, digest in tiny_bundles.contents(folder).items() if path != MANIFEST} == entries
 
 

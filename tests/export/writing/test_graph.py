@@ -139,3 +139,13 @@ def test_the_default_is_the_stored_type(tmp_path, dtype, wanted):
     tiny_ltx.build("0.9.5").to(dtype).save_pretrained(tmp_path)
     plan = make_plan(read_diffusers_folder(tmp_path), precision=None, components=(), backends=[Backend.ONNXRUNTIME])
     assert [step.precision for step in plan.steps] == [Precision(wanted)] * 4
+
+
+def test_what_a_stage_keeps_is_computed_early(bundles):
+    """What makes a stage's state stands at its graph's end, the first of it last: there onnxruntime begins to look."""
+    folder = bundles("0.9.0")
+    for stage in tiny_bundles.engine_of(folder, "vae_decoder").stages:
+        graph = onnx.load(folder / stage.file, load_external_data=False).graph
+        state = [output.name for output in graph.output][1:]
+        assert state == [spec.name for spec in stage.outputs][1:]
+        assert [node.output[0] for node in graph.node][-len(state) :] == state[::-1]
