@@ -18,4 +18,4 @@ class EngineError(RuntimeError):
 
 
 class OutOfMemoryError(EngineError):
-    """A device that has less free memory than a run needs."""
+    """A machine or a device that has less free memory than a run needs, whichever backend says so."""

@@ -8,9 +8,11 @@ from typing import Any
 from vidrt_engines.places import DEFAULT_BUNDLE
 
 from vidrt.cli.places import check_places, device_of, formats_of, write_videos
+from vidrt.components.tiles import Tiles, parse_tiles
 from vidrt.errors import EngineError, RequestError
 from vidrt.latents_file import read_final, write_final
 from vidrt.output.errors import OutputError
+from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.final_latents import FinalLatents
 from vidrt.pipelines.load import load_pipeline
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
@@ -32,11 +34,23 @@ def run_decoding(options: Mapping[str, Any]) -> None:
     device, final = device_of(options), read_final(options["latents"])
     bundle = options["bundle"] or DEFAULT_BUNDLE
     places: Any = {name: options[name] for name in ("backend", "memory_limit")}
+    places["decoding"] = decode_options(options)
     with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
         if not isinstance(pipeline, LtxVideoPipeline):
             raise RequestError(f"{bundle} is of {pipeline.bundle.family.spoken}, and final latents are LTX-Video's.")
         progress.note(f"Device: {pipeline.device}.")
         write_videos(pipeline.decode_final(final), options, formats)
+
+
+def decode_options(options: Mapping[str, Any]) -> DecodeOptions:
+    """How a command's options have latents decoded.
+
+    Raises:
+        RequestError: the size of the tiles is none.
+    """
+    size = options["vae_tile_size"]
+    tiles = Tiles() if options["vae_tiling"] else None
+    return DecodeOptions(tiles=tiles if size is None else parse_tiles(size), slicing=options["vae_slicing"])
 
 
 @contextmanager

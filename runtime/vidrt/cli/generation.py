@@ -8,7 +8,7 @@ from typing import Any, cast
 from vidrt_engines.names import Family
 from vidrt_engines.places import DEFAULT_BUNDLE
 
-from vidrt.cli.decoding import kept_latents, latents_place
+from vidrt.cli.decoding import decode_options, kept_latents, latents_place
 from vidrt.cli.local_weights import bundle_of, bundle_of_file, bundle_of_model
 from vidrt.cli.places import check_places, device_of, formats_of, write_videos
 from vidrt.conditioning.item import parse_condition
@@ -46,6 +46,7 @@ def run_generation(options: Mapping[str, Any]) -> None:
     device = device_of(options)
     bundle = _bundle(options, progress)
     places: Any = {name: options[name] for name in ("backend", "memory_limit")}
+    places["decoding"] = decode_options(options)
     places["cache_prompts"] = options["prompt_cache"]
     with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
         step = _denoised(pipeline, request, progress, options)

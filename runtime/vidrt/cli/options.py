@@ -28,6 +28,9 @@ _UPSCALER = (
     "[default: the one beside the checkpoint]"
 )
 _CACHE = "Keep prompts' embeddings on disk: a prompt that was seen before needs no text encoder.  [default: on]"
+_TILING = "LTX-Video: decode in tiles that overlap and blend as diffusers'."
+_TILE_SIZE = "The size of tiles; implies --vae-tiling.  [default: 512x512, all frames]"
+_SLICING = "LTX-Video: decode several videos one after the other, or all in one call.  [default: one after the other]"
 _STG_MODE = f"How blocks are perturbed for --stg-scale.  [default: {StgMode.ATTENTION_VALUES}]"
 
 _Option = tuple[str, Any, str | None, str]
@@ -70,6 +73,9 @@ _OPTIONS: tuple[_Option, ...] = (
     ("--prompt-cache/--no-prompt-cache", bool, None, _CACHE),
     ("--initial-latents-file", _FILE, "FILE", "First latents (safetensors) instead of noise."),
     ("--save-final-latents", _FILE, "FILE", "Writes the denoised latents, before decoding."),
+    ("--vae-tiling", bool, None, _TILING),
+    ("--vae-tile-size", str, "HEIGHTxWIDTH[xFRAMES]", _TILE_SIZE),
+    ("--vae-slicing/--no-vae-slicing", bool, None, _SLICING),
     ("--output-dir", _FILE, "DIR", "Where the files go.  [default: output]"),
     ("--gif", bool, None, "Write video.gif; this is the default."),
     ("--mp4", bool, None, "Write video.mp4."),
@@ -83,11 +89,12 @@ _OPTIONS: tuple[_Option, ...] = (
 )
 _PLAYING = frozenset({
     "--bundle", "--output-dir", "--gif", "--mp4", "--frames", "--device", "--cpu", "--backend", "--memory-limit",
-    "--quiet", "--debug",
+    "--quiet", "--debug", "--vae-tiling", "--vae-tile-size", "--vae-slicing/--no-vae-slicing",
 })  # fmt: skip
 _REPEATABLE = frozenset({"--condition"})
 _DEFAULTS: dict[str, object] = {
     "--prompt-cache/--no-prompt-cache": True,
+    "--vae-slicing/--no-vae-slicing": True,
     "--num-videos": 1,
     "--generator": "cpu",
     "--compat": Compat.OFFICIAL.value,

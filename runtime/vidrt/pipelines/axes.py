@@ -37,8 +37,9 @@ def check_svd_sizes(run: SvdRun, settings: SvdSettings, components: Mapping[str,
 
 
 def check_sizes(
-    run: Run, settings: LtxSettings, components: Mapping[str, EngineComponent], texts: Sequence[TextLength]
-) -> None:
+    run: Run, settings: LtxSettings, components: Mapping[str, EngineComponent], texts: Sequence[TextLength], *,
+    is_tiled: bool = False,
+) -> None:  # fmt: skip
     """Compares a run with the sizes that its engines were built for.
 
     Args:
@@ -46,13 +47,16 @@ def check_sizes(
         settings: the bundle's.
         components: those of the pipeline.
         texts: the lengths of the prompt and, with guidance, of the negative prompt.
+        is_tiled: the decoder will not see whole frames, so that their size is no matter to it.
 
     Raises:
         RequestError: the first engine that does not fit, and the command that builds those that do.
     """
     extra = extra_latent_frames(run.conditions, settings.temporal_compression) * settings.temporal_compression
     video = VideoSize(height=run.height, width=run.width, num_frames=run.num_frames, extra_frames=extra)
-    _refuse(sizes_by_component(run, settings, texts), video, components)
+    by_component = sizes_by_component(run, settings, texts)
+    seen = (one for one in by_component if not (is_tiled and one[0] is Component.VAE_DECODER))
+    _refuse(seen, video, components)
 
 
 def _refuse(

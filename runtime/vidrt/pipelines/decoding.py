@@ -1,37 +1,72 @@
 """From denoised latents to frames."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from vidrt_engines.settings import LtxSettings
 
 from vidrt.arrays import ByteArray, FloatArray
 from vidrt.components.vae_decoder import VaeDecoder
+from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.final_latents import FinalLatents
+from vidrt.pipelines.frame_decoder import FrameDecoder
 from vidrt.pipelines.latents import denormalise, to_bytes, unit_range
 from vidrt.pipelines.upscaling import resized_frames, tone_mapped
 
+_DEFAULT = DecodeOptions()
 
-def decode_latents(final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings) -> list[ByteArray]:
-    """Decodes videos one after the other.
+
+def _silent(_: str) -> None:
+    pass
+
+
+def decode_latents(
+    final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings, options: DecodeOptions = _DEFAULT,
+    note: Callable[[str], None] = _silent,
+) -> list[ByteArray]:  # fmt: skip
+    """Decodes videos, by default one after the other.
+
+    Args:
+        final: what is left to decode.
+        decoder: of the pipeline.
+        settings: the bundle's.
+        options: how much of them the decoder sees at once.
+        note: told what happens when memory runs out.
 
     Returns:
         Frames (F, H, W, 3) for each video.
+
+    Raises:
+        OutOfMemoryError: there is not enough memory even for the smallest tile.
     """
-    return [np.concatenate(list(parts)) for parts in stream_latents(final, decoder, settings)]
+    return [np.concatenate(list(parts)) for parts in stream_latents(final, decoder, settings, options, note)]
 
 
-def stream_latents(final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings) -> Iterator[Iterator[ByteArray]]:
-    """Decodes videos one after the other, of which memory holds some frames at a time.
+def stream_latents(
+    final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings, options: DecodeOptions = _DEFAULT,
+    note: Callable[[str], None] = _silent,
+) -> Iterator[Iterator[ByteArray]]:  # fmt: skip
+    """Decodes videos of which memory holds some frames at a time; arguments and errors as for `decode_latents`.
 
     Yields:
         For each video its frames as they come, (some, H, W, 3); to be taken before the next video is.
     """
     clean = decoder_latents(final, settings)
+    frames = FrameDecoder(decoder, settings, options, note)
     with decoder.held():
-        for item in clean:
-            stream = decoder.stream(item[None], final.timestep, final.maps)
-            yield (_as_bytes(frames, final)[0] for frames in stream)
+        for batch in clean[:, None] if options.slicing else [clean]:
+            parts = (_as_bytes(part, final) for part in frames.frames(batch, final.timestep, final.maps))
+            yield from _by_video(parts, len(batch))
+
+
+def _by_video(parts: Iterator[ByteArray], videos: int) -> Iterator[Iterator[ByteArray]]:
+    """Parts of a batch (B, some, H, W, 3) by video; those of a single one as they come."""
+    if videos == 1:
+        yield (part[0] for part in parts)
+        return
+    kept = list(parts)
+    for number in range(videos):
+        yield (part[number] for part in kept)
 
 
 def decoder_latents(final: FinalLatents, settings: LtxSettings) -> FloatArray:

@@ -20,6 +20,7 @@ from vidrt.components.vae_encoder import VaeEncoder
 from vidrt.devices import parse_device
 from vidrt.errors import DeviceError, RequestError
 from vidrt.pipelines.base import Pipeline
+from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.pipelines.svd import SvdPipeline
 from vidrt.progress import Progress, SilentProgress
@@ -54,6 +55,7 @@ def load_pipeline(
     keep_loaded: bool = False,
     memory_limit: int | str | None = None,
     cache_prompts: bool = False,
+    decoding: DecodeOptions | None = None,
     progress: Progress | None = None,
 ) -> Pipeline:
     """Opens a bundle; no weights are read until a phase needs them.
@@ -67,16 +69,20 @@ def load_pipeline(
             beside its working memory are brought from the host each time.
         cache_prompts: keep embeddings of prompts in the user's cache, so that a prompt that was seen before needs no
             text encoder; without the prompts' text.
+        decoding: LTX-Video: decode in tiles, or several videos in one call; None is whole frames, one video after
+            the other.
         progress: told of the run's phases; None is silent.
 
     Raises:
         BundleError: the bundle is missing, damaged, unfinished or of a newer format.
         DeviceError: a device or backend that cannot be had.
-        RequestError: a memory limit that is none, or that a backend would ignore.
+        RequestError: a memory limit that is none, or that a backend would ignore; ways of decoding for a family that
+            has none.
     """
     folder = _folder(bundle)
     manifest = read_bundle(folder)
     _check(manifest, folder)
+    _check_decoding(manifest, decoding)
     place = parse_device(device)
     check_backend(backend, place)
     progress = progress or SilentProgress()
@@ -92,7 +98,9 @@ def load_pipeline(
     if manifest.family is Family.SVD:
         return SvdPipeline(manifest, components, progress, resources)
     tokenizer = _tokenizer(manifest, folder)
-    return LtxVideoPipeline(manifest, components, tokenizer, progress, resources, cache_prompts=cache_prompts)
+    return LtxVideoPipeline(
+        manifest, components, tokenizer, progress, resources, cache_prompts=cache_prompts, decoding=decoding
+    )
 
 
 def _check(bundle: Bundle, folder: Path) -> None:
@@ -110,6 +118,14 @@ def _check(bundle: Bundle, folder: Path) -> None:
         raise BundleError(
             f"{folder} should have latent statistics for {settings.latent_channels} channels; "
             f"build the bundle again with build-engines."
+        )
+
+
+def _check_decoding(bundle: Bundle, decoding: DecodeOptions | None) -> None:
+    if bundle.family is Family.SVD and decoding not in (None, DecodeOptions()):
+        raise RequestError(
+            "VAE tiling and decoding without slicing concern LTX-Video: for Stable Video Diffusion a decode chunk size "
+            "says how many frames are decoded at once."
         )
 
 

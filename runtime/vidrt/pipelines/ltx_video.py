@@ -17,8 +17,10 @@ from vidrt.errors import RequestError
 from vidrt.output.video import Video
 from vidrt.pipelines.axes import check_sizes
 from vidrt.pipelines.base import Pipeline
+from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.decoding import decode_latents
 from vidrt.pipelines.final_latents import FinalLatents, check_final, final_latents
+from vidrt.pipelines.frame_decoder import check_tiles
 from vidrt.pipelines.guidance_request import guidance_remarks
 from vidrt.pipelines.ltx_passes import Given, PassPlayer
 from vidrt.pipelines.options import DenoisingStep, Options, Step
@@ -42,10 +44,11 @@ class LtxVideoPipeline(Pipeline):
 
     def __init__(
         self, bundle: Bundle, components: dict[str, EngineComponent], tokenizer: Tokenizer, progress: Progress,
-        resources: Resources, *, cache_prompts: bool = False,
+        resources: Resources, *, cache_prompts: bool = False, decoding: DecodeOptions | None = None,
     ) -> None:  # fmt: skip
         super().__init__(bundle, components, progress, resources)
         self._tokenizer, self._caches_prompts = tokenizer, cache_prompts
+        self._decoding = decoding or DecodeOptions()
 
     def denoise(self, **options: Unpack[Options]) -> Iterator[DenoisingStep]:
         """Denoises step by step: the caller owns progress, previews (`decode(step)`) and early stop.
@@ -85,14 +88,17 @@ class LtxVideoPipeline(Pipeline):
 
         Raises:
             RequestError: the latents are not of this bundle's kind.
+            OutOfMemoryError: there is not enough memory to decode even the smallest tile.
             EngineError: the decoder cannot be opened, or failed.
         """
-        check_final(final, self._decoder(), self.bundle.ltx)
+        decoder, settings, options = self._decoder(), self.bundle.ltx, self._decoding
+        check_final(final, decoder, settings)
+        check_tiles(options, final.latents.shape, decoder, settings)
         self._progress.note("decoding")
-        frames = decode_latents(final, self._decoder(), self.bundle.ltx)
+        frames = decode_latents(final, decoder, settings, options, self._progress.note)
+        record = {**final.record, **({"vae_tiles": str(options.tiles)} if options.tiles else {})}
         return [
-            Video(frames=item, fps=final.fps, record={**final.record, "video": number})
-            for number, item in enumerate(frames)
+            Video(frames=item, fps=final.fps, record={**record, "video": number}) for number, item in enumerate(frames)
         ]
 
     def _settled(self, options: Options) -> tuple[Run, Given]:
@@ -109,9 +115,17 @@ class LtxVideoPipeline(Pipeline):
         if embeddings is not None:
             self._check_embeddings(embeddings, is_guided=self._is_guided(run))
         self._check_encoder(run)
-        check_sizes(run, settings, self.components, self._texts(run, embeddings))
+        self._check_decoding(run)
+        is_tiled = self._decoding.tiles is not None
+        check_sizes(run, settings, self.components, self._texts(run, embeddings), is_tiled=is_tiled)
         self._check_blocks(run)
         return run, given
+
+    def _check_decoding(self, run: Run) -> None:
+        grid = run.passes[-1].grid(self.bundle.ltx)
+        videos = 1 if self._decoding.slicing else run.num_videos
+        shape = (videos, self.bundle.ltx.latent_channels, grid.frames, grid.rows, grid.columns)
+        check_tiles(self._decoding, shape, self._decoder(), self.bundle.ltx)
 
     def _check_encoder(self, run: Run) -> None:
         if run.conditions and Component.VAE_ENCODER not in self.components:

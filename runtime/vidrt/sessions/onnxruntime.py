@@ -13,11 +13,12 @@ from vidrt_engines.streaming import LAST
 from vidrt.closing import Closing
 from vidrt.cuda.arrays import DeviceArray, MixedArray
 from vidrt.devices import Device
-from vidrt.errors import DeviceError, EngineError, MissingExtraError
+from vidrt.errors import DeviceError, MissingExtraError
 from vidrt.sessions.base import check_inputs, check_outputs
+from vidrt.sessions.failures import failure
 from vidrt.sessions.onnxruntime_binding import run_on_device
 
-ERRORS_ONLY = 3
+ERRORS_ONLY, FATAL_ONLY = 3, 4
 # Weights stay in their file, mapped, instead of being widened, transposed and packed into memory when a graph opens.
 # Measured on the 2B transformer in bf16: open in 0.4 s instead of 42 s, 4.3 GB at the peak instead of 15.7 GB, steps
 # as fast. On SVD's UNet in fp16, where the last level of optimisation copies the kernels of convolutions into blocks:
@@ -38,6 +39,8 @@ class OnnxruntimeSession(Closing):
         keeps_memory = all(spec.name != LAST for spec in engine.inputs)
         settings = SETTINGS.get(engine.precision, STAY_MAPPED)
         self._session: Any = _open(path, device, settings, what, keeps_memory=keeps_memory)
+        self._quietly = _library(device).RunOptions()
+        self._quietly.log_severity_level = FATAL_ONLY  # what fails is raised, and told by whoever catches it
         self.provider: str = self._session.get_providers()[0]
         if device.kind == "cuda" and self.provider != "CUDAExecutionProvider":
             raise DeviceError(f"onnxruntime could not use {device} for the {what}; check CUDA and cuDNN or use --cpu.")
@@ -47,13 +50,14 @@ class OnnxruntimeSession(Closing):
 
         Raises:
             RequestError: the arrays do not fit the manifest.
+            OutOfMemoryError: there is not enough memory for it.
             EngineError: the graph failed, or gave values that are no numbers.
         """
         check_inputs(self._engine, arrays, self._what)
         try:
             outputs = self._run(arrays)
         except Exception as error:  # onnxruntime's own exceptions share no base
-            raise EngineError(f"The {self._what} failed: {_first_line(error)}.") from error
+            raise failure(f"The {self._what} failed: {_first_line(error)}.", error) from error
         check_outputs({name: v for name, v in outputs.items() if isinstance(v, np.ndarray)}, self._what)
         return outputs
 
@@ -62,7 +66,8 @@ class OnnxruntimeSession(Closing):
         if device is not None and self._device.kind == "cuda":
             return run_on_device(self._session, self._engine, arrays, device, ("cuda", self._device.index))
         names = [spec.name for spec in self._engine.outputs]
-        results = self._session.run(names, {name: np.asarray(array) for name, array in arrays.items()})
+        given = {name: np.asarray(array) for name, array in arrays.items()}
+        results = self._session.run(names, given, self._quietly)
         return dict(zip(names, results, strict=True))
 
     def close(self) -> None:
@@ -83,7 +88,7 @@ def _open(path: Path, device: Device, settings: Mapping[str, str], what: str, *,
     try:
         return ort.InferenceSession(path, options, providers=_providers(device))
     except Exception as error:  # onnxruntime's own exceptions share no base
-        raise EngineError(f"onnxruntime cannot open the {what}: {_first_line(error)}.") from error
+        raise failure(f"onnxruntime cannot open the {what}: {_first_line(error)}.", error) from error
 
 
 def _providers(device: Device) -> list[Any]:
@@ -106,4 +111,4 @@ def _library(device: Device) -> ModuleType:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

@@ -10,9 +10,10 @@ from vidrt_engines.names import Backend, Precision
 
 from vidrt.closing import Closing
 from vidrt.cuda.arrays import MixedArray
-from vidrt.errors import EngineError, MissingExtraError
+from vidrt.errors import MissingExtraError
 from vidrt.libraries import player
 from vidrt.sessions.base import check_inputs, check_outputs
+from vidrt.sessions.failures import failure
 
 _DEVICE = "CPU"
 # OpenVINO would take bf16 for every graph, wherever the CPU has it: only weights that are kept so are computed so.
@@ -45,13 +46,14 @@ class OpenvinoSession(Closing):
 
         Raises:
             RequestError: the arrays do not fit the manifest.
+            OutOfMemoryError: there is not enough memory for it.
             EngineError: the graph failed, or gave values that are no numbers.
         """
         check_inputs(self._engine, arrays, self._what)
         try:
             results = self._request.infer({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         except Exception as error:  # its errors are RuntimeError and kin, without a base of their own
-            raise EngineError(f"The {self._what} failed: {_reason(error)}.") from error
+            raise failure(f"The {self._what} failed: {_reason(error)}.", error) from error
         # its own memory, which the next run writes over
         outputs = {spec.name: np.array(results[spec.name]) for spec in self._engine.outputs}
         check_outputs(outputs, self._what)
@@ -70,7 +72,7 @@ def _compiled(path: Path, precision: Precision, what: str) -> Any:
     try:
         return library.module.Core().compile_model(path, _DEVICE, settings)
     except Exception as error:  # as above
-        raise EngineError(f"OpenVINO cannot open the {what}: {_reason(error)}.") from error
+        raise failure(f"OpenVINO cannot open the {what}: {_reason(error)}.", error) from error
 
 
 def _reason(error: Exception) -> str:

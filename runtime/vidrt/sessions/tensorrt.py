@@ -15,8 +15,9 @@ from vidrt.arrays import AnyArray
 from vidrt.closing import Closing
 from vidrt.cuda.arrays import DeviceArray, MixedArray, Shape
 from vidrt.cuda.memory import Block
-from vidrt.errors import EngineError, RequestError
+from vidrt.errors import EngineError, OutOfMemoryError, RequestError
 from vidrt.sessions.base import check_inputs, check_outputs
+from vidrt.sessions.failures import tells_of_memory
 from vidrt.sessions.fitting import axis_sizes, choose_profile, refusal
 from vidrt.sessions.resources import Resources
 from vidrt.sessions.tensorrt_context import ShapedContext
@@ -88,7 +89,9 @@ class TensorrtSession(Closing):
             yield
         except EngineError as error:
             assert self._opened is not None
-            raise type(error)(f"The {self._what} failed: {self._opened.told(error)}.") from error
+            told = self._opened.told(error)
+            kind = OutOfMemoryError if tells_of_memory(told) else type(error)
+            raise kind(f"The {self._what} failed: {told}.") from error
 
     def _context(self, shapes: dict[str, Shape]) -> ShapedContext:
         """The context for these shapes, the one used last at the end."""
