@@ -24,7 +24,7 @@ def test_a_checkpoint_is_built_once_and_played(generate, home, tmp_path):
     request = ("--local-weights", source, "--prompt", "a cat", "--seed", "3")
     first = generate(*request)
     assert (first.status, first.out) == (0, "output/video.gif\noutput/video.json\n")
-    (bundle,) = home.iterdir()
+    (bundle,) = (path.parent for path in home.glob("*/bundle.json"))
     built = {path: path.stat().st_mtime_ns for path in bundle.rglob("*")}
     assert bundle / "bundle.json" in built
     assert f"building {bundle}" in first.err

@@ -35,7 +35,7 @@ def test_a_model_is_downloaded_built_once_and_played(generate, hub, home):
     request = ("--model-id", "tiny/ltx", "--revision", "v1", "--prompt", "a cat", "--seed", "3")
     first = generate(*request)
     assert (first.status, first.out) == (0, "output/video.gif\noutput/video.json\n")
-    (bundle,) = home.iterdir()
+    (bundle,) = (path.parent for path in home.glob("*/bundle.json"))
     assert bundle.name.startswith("tiny-ltx-")
     assert f"building {bundle}" in first.err
     assert sorted(hub.downloads()) == sorted(tiny_hub.NEEDED)

@@ -31,7 +31,7 @@ def test_a_file_is_built_once_and_played(generate, home, official):
     request = ("--unified-weights", official, "--prompt", "a cat", "--seed", "3")
     first = generate(*request)
     assert (first.status, first.out) == (0, "output/video.gif\noutput/video.json\n"), first.err
-    (bundle,) = home.iterdir()
+    (bundle,) = (path.parent for path in home.glob("*/bundle.json"))
     assert bundle.name.startswith("ltxv-2b-0.9.6-distilled-")
     assert f"building {bundle}" in first.err
     assert "LTX-Video 0.9.6-distilled, 64x64" in first.err
