@@ -8,6 +8,7 @@ from vidrt_engines.components import Signature
 from vidrt_engines.streaming import CHUNK, LAST, NEXT, PASSED, STATE, first_shapes
 
 from vidrt.arrays import AnyArray, FloatArray
+from vidrt.heap import release_free_memory
 from vidrt.sessions.component_engine import ComponentEngine
 
 _TIME = 2  # the axis of frames
@@ -65,6 +66,7 @@ def through(
         given = stage.run({CHUNK: part, LAST: np.array([is_last], np.int64), **own, **state})
         passed: FloatArray = given.pop(PASSED)
         state = {STATE + name.removeprefix(NEXT): values for name, values in given.items()}
+        release_free_memory()
         yield passed
 
 

@@ -1,0 +1,26 @@
+"""Memory that was freed goes back to the system."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from vidrt.heap import release_free_memory
+
+MEGABYTE = 1 << 20
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heap is Linux's")
+def test_holes_in_the_heap_are_given_back():
+    """Blocks that were freed between others no longer count as the process's, and those others keep their values."""
+    blocks = [np.full(64 << 10, number % 251, np.uint8) for number in range(2000)]
+    del blocks[::2]
+    before = resident()
+    release_free_memory()
+    assert before - resident() > 40 * MEGABYTE
+    assert all((block == (2 * number + 1) % 251).all() for number, block in enumerate(blocks))
