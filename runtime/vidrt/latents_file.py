@@ -13,9 +13,8 @@ from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import decode
 
 from vidrt.errors import RequestError
-from vidrt.output.paths import replacing
 from vidrt.pipelines.final_latents import FinalLatents
-from vidrt.tensor_files import LATENTS, read_metadata, read_tensors
+from vidrt.tensor_files import LATENTS, read_metadata, read_tensors, write_tensors
 
 NOISE, MAP, ABOUT = "decode_noise", "noise_", "vidrt"
 
@@ -39,15 +38,12 @@ def write_final(path: Path, final: FinalLatents) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    from safetensors.numpy import save_file
-
     tensors = {LATENTS: final.latents, **{f"{MAP}{i}": values for i, values in enumerate(final.maps)}}
     if final.noise is not None:
         tensors[NOISE] = final.noise
     about = {field.name: getattr(final, field.name) for field in dataclasses.fields(_About)}
     metadata = {ABOUT: json.dumps(about), "record": json.dumps(final.record)}
-    with replacing(path) as temporary:
-        save_file({name: np.ascontiguousarray(values) for name, values in tensors.items()}, temporary, metadata)
+    write_tensors(path, tensors, metadata)
 
 
 def read_final(path: Path) -> FinalLatents:

@@ -12,8 +12,7 @@ from vidrt_engines.places import prompt_caches
 from vidrt.arrays import FloatArray, IntArray
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
-from vidrt.output.paths import replacing
-from vidrt.tensor_files import read_tensors
+from vidrt.tensor_files import read_tensors, write_tensors
 
 MOST = 512
 _NAME = "embeddings"
@@ -51,13 +50,10 @@ class PromptCache:
 
     def keep(self, ids: IntArray, embeddings: FloatArray) -> None:
         """Writes the embeddings (1, L, D) of token ids (L,)."""
-        from safetensors.numpy import save_file
-
         path = self._path(ids)
         with contextlib.suppress(OSError, OutputError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
-                save_file({_NAME: embeddings}, temporary)
+            write_tensors(path, {_NAME: embeddings})
             self._forget()
 
     def _path(self, ids: IntArray) -> Path:

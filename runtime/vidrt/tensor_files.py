@@ -8,6 +8,8 @@ import numpy as np
 
 from vidrt.arrays import AnyArray, FloatArray
 from vidrt.errors import RequestError
+from vidrt.output.errors import OutputError
+from vidrt.output.paths import replacing
 from vidrt.pipelines.latents import LatentGrid, pack
 from vidrt.pipelines.request import PromptEmbeddings
 
@@ -83,6 +85,23 @@ def read_tensors(path: Path) -> dict[str, AnyArray]:
     except SafetensorError as error:
         raise RequestError(f"{path} is no whole safetensors file: {error}.") from error
     return {name: _array(name, tensor, path) for name, tensor in stored}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, AnyArray], notes: Mapping[str, str] | None = None) -> None:
+    """Writes a safetensors file, whole or not at all, with notes.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    contiguous = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+    try:
+        with replacing(path) as temporary:
+            save_file(contiguous, temporary, dict(notes or {}))
+    except SafetensorError as error:  # a full disk, for one
+        raise OutputError(f"{path} could not be written: {error}") from error
 
 
 def read_metadata(path: Path) -> dict[str, str]:

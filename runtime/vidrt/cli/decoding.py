@@ -16,7 +16,7 @@ from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.final_latents import FinalLatents
 from vidrt.pipelines.load import load_pipeline
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
-from vidrt.progress import make_progress
+from vidrt.progress import Progress, make_progress
 
 KEPT = "latents.safetensors"
 
@@ -54,26 +54,43 @@ def decode_options(options: Mapping[str, Any]) -> DecodeOptions:
 
 
 @contextmanager
-def kept_latents(final: FinalLatents, options: Mapping[str, Any], bundle: str | Path) -> Iterator[None]:
+def kept_latents(
+    final: FinalLatents, options: Mapping[str, Any], bundle: str | Path, progress: Progress
+) -> Iterator[None]:
     """Writes latents before they are decoded, so that minutes of work outlive what comes.
 
-    The file in the output folder goes when the videos are written; one that was asked for stays.
+    The file in the output folder goes when the videos are written; one that was asked for stays. A disk that has no
+    room for what was not asked for stops nothing.
 
     Raises:
         EngineError, OutputError: what failed within, with the command that goes on from there.
     """
     path = latents_place(options)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_final(path, final)
+    is_kept = _keep(path, final, progress, is_asked=options["save_final_latents"] is not None)
     try:
         yield
     except (EngineError, OutputError, OSError, MemoryError) as error:
+        if not is_kept:
+            raise
         reason = (str(error) or "there is not enough memory").removesuffix(".")
         raise EngineError(
             f"{reason}; the latents are kept, and vidrt decode {path} --bundle {bundle} goes on from there."
         ) from error
     if not options["save_final_latents"]:
         path.unlink(missing_ok=True)
+
+
+def _keep(path: Path, final: FinalLatents, progress: Progress, *, is_asked: bool) -> bool:
+    """Writes latents, and says whether they could be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_final(path, final)
+    except (OutputError, OSError) as error:
+        if is_asked:
+            raise
+        progress.note(f"The latents cannot be kept for the case that decoding fails: {error}.")
+        return False
+    return True
 
 
 def latents_place(options: Mapping[str, Any]) -> Path:

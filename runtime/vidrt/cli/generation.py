@@ -55,7 +55,7 @@ def run_generation(options: Mapping[str, Any]) -> None:
             return
         final = pipeline.final_latents(step)
         final = dataclasses.replace(final, record={**final.record, **_given_files(options)})
-        with kept_latents(final, options, bundle):
+        with kept_latents(final, options, bundle, progress):
             write_videos(pipeline.decode_final(final), options, formats)
 
 

@@ -122,7 +122,7 @@ def test_the_record_repeats_the_run(generate, any_version):
     generate(
         "--prompt", was["prompt"], "--negative-prompt", was["negative_prompt"], "--height", was["height"],
         "--width", was["width"], "--num-frames", was["num_frames"], "--fps", was["fps"],
-        "--steps", was["num_inference_steps"], "--guidance-scale", was["guidance"]["scales"][0],
+        "--steps", was["num_inference_steps"], "--guidance-scale", was["passes"][0]["guidance"]["scales"][0],
         "--seed", was["seed"], "--generator", was["generator"], "--ltxv-version", was["ltxv_version"],
         "--compat", was["compat"], "--bundle", any_version, "--output-dir", "again",
     )  # fmt: skip
