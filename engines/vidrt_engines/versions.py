@@ -45,6 +45,8 @@ class Version:
         rope_time: the rotary embedding's time.
         decode_timestep, decode_noise_scale: for VAEs that are conditioned on a timestep.
         second_pass: for versions that the official code runs twice, small and then upscaled.
+        step_cache: how far a velocity may have changed, relative L2, and still be guessed by a run that asks for the
+            step cache without a threshold, as benchmarks/step_cache.py found it; None where the steps are too few.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Version:
     decode_timestep: float = 0.05
     decode_noise_scale: float = 0.025
     second_pass: SecondPass | None = None
+    step_cache: float | None = None
 
     @property
     def passes(self) -> int:
@@ -91,17 +94,28 @@ _SECOND_DISTILLED = SecondPass(
 _SECOND_TONE_MAPPED = replace(_SECOND_DISTILLED, tone_map_compression=0.6)
 
 _ALL = (
-    Version(name="0.9.0", layers=28, schedule=_SHIFTED, guidance=_GUIDANCE_2B, rope_time=RopeTime.PLAIN),
-    Version(name="0.9.1", layers=28, schedule=_SHIFTED, guidance=_GUIDANCE_2B, rope_time=RopeTime.PLAIN),
-    Version(name="0.9.5", layers=28, schedule=_QUADRATIC, guidance=_GUIDANCE_2B),
-    Version(name="0.9.6-dev", layers=28, schedule=_QUADRATIC, guidance=_GUIDANCE_2B),
+    Version(
+        name="0.9.0", layers=28, schedule=_SHIFTED, guidance=_GUIDANCE_2B, rope_time=RopeTime.PLAIN, step_cache=0.15
+    ),
+    Version(
+        name="0.9.1", layers=28, schedule=_SHIFTED, guidance=_GUIDANCE_2B, rope_time=RopeTime.PLAIN, step_cache=0.15
+    ),
+    Version(name="0.9.5", layers=28, schedule=_QUADRATIC, guidance=_GUIDANCE_2B, step_cache=0.1),
+    Version(name="0.9.6-dev", layers=28, schedule=_QUADRATIC, guidance=_GUIDANCE_2B, step_cache=0.1),
     Version(
         name="0.9.6-distilled",
         layers=28,
         schedule=Schedule(sampler=Sampler.LINEAR_QUADRATIC, steps=8),
         stochastic=True,
     ),
-    Version(name="0.9.7-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, second_pass=_SECOND_DEV_13B),
+    Version(
+        name="0.9.7-dev",
+        layers=48,
+        schedule=_DEV_13B,
+        guidance=_GUIDANCE_13B,
+        second_pass=_SECOND_DEV_13B,
+        step_cache=0.2,
+    ),
     Version(
         name="0.9.7-distilled",
         layers=48,
@@ -116,7 +130,14 @@ _ALL = (
         guidance=_DISTILLED_GUIDANCE,
         second_pass=_SECOND_DISTILLED,
     ),
-    Version(name="0.9.8-13b-dev", layers=48, schedule=_DEV_13B, guidance=_GUIDANCE_13B, second_pass=_SECOND_DEV_13B),
+    Version(
+        name="0.9.8-13b-dev",
+        layers=48,
+        schedule=_DEV_13B,
+        guidance=_GUIDANCE_13B,
+        second_pass=_SECOND_DEV_13B,
+        step_cache=0.2,
+    ),
     Version(
         name="0.9.8-13b-distilled",
         layers=48,

@@ -26,7 +26,7 @@ _SVD = Family.SVD.spoken
 # what goes to the pipeline by its own name
 _REQUEST = (
     "prompt", "negative_prompt", "height", "width", "num_frames", "fps", "num_videos", "guidance_scale", "stg_scale",
-    "rescaling_scale", "stg_mode", "seed",
+    "rescaling_scale", "stg_mode", "step_cache", "seed",
     "generator", "ltxv_version", "compat", "image", "motion_bucket_id", "noise_aug_strength", "min_guidance_scale",
     "max_guidance_scale", "decode_chunk_size", "resize_mode",
 )  # fmt: skip

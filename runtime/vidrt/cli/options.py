@@ -31,6 +31,10 @@ _CACHE = "Keep prompts' embeddings on disk: a prompt that was seen before needs 
 _TILING = "LTX-Video: decode in tiles that overlap and blend as diffusers'."
 _TILE_SIZE = "The size of tiles; implies --vae-tiling.  [default: 512x512, all frames]"
 _SLICING = "LTX-Video: decode several videos one after the other, or all in one call.  [default: one after the other]"
+_STEP_CACHE = (
+    "LTX-Video: guess what has changed by less than this since it was computed, such as 0.1; auto is the version's "
+    "threshold, off computes every step.  [default: off]"
+)
 _STG_MODE = f"How blocks are perturbed for --stg-scale.  [default: {StgMode.ATTENTION_VALUES}]"
 
 _Option = tuple[str, Any, str | None, str]
@@ -58,6 +62,7 @@ _OPTIONS: tuple[_Option, ...] = (
     ("--stg-scale", float, None, "Spatio-temporal guidance, 0 is none.  [default: the model version's]"),
     ("--rescaling-scale", float, None, "Of guided results, with --stg-scale; 1 is none.  [default: the version's]"),
     ("--stg-mode", click.Choice([mode.value for mode in StgMode]), None, _STG_MODE),
+    ("--step-cache", str, "THRESHOLD|auto|off", _STEP_CACHE),
     ("--ltxv-version", str, "VERSION", "Runs the bundle as this version of LTX-Video."),
     ("--single-pass", bool, None, _SINGLE),
     ("--motion-bucket-id", int, None, "SVD: how much moves, 0 to 255.  [default: 127]"),

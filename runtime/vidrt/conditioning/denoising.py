@@ -30,13 +30,15 @@ class ConditionedDenoiser(Denoiser):
         """The latents (B, S, C) that the first step takes, on the host."""
         return self._start.latents
 
-    def step(self, latents: Any, sigma: np.float32, _: np.float32, generators: tuple[Generator, Generator]) -> Any:
+    def step(
+        self, latents: Any, sigma: np.float32, following: np.float32, generators: tuple[Generator, Generator]
+    ) -> Any:
         """Takes latents (B, S, C) to the following noise level, each token from its own; as the plain one's."""
         own, other = generators
         values = np.asarray(latents)
         if self._is_noised and self._start.clean is not None:
             values = renoised(values, self._start.clean, self._mask, sigma, own.normal(values.shape))
-        velocity = np.asarray(self.velocity(self._put(values), sigma))
+        velocity = np.asarray(self._known_or_computed(self._put(values), sigma, following))
         noise = other.normal(values.shape) if self._rules.stochastic else None
         return conditioned_step(values, velocity, self._mask, sigma, self._sigmas, noise)
 

@@ -17,6 +17,7 @@ from vidrt.pipelines.latents import LatentGrid, pack
 from vidrt.pipelines.prompts import Contexts
 from vidrt.pipelines.request import Run
 from vidrt.pipelines.rope import rope_tables
+from vidrt.pipelines.step_cache import StepCache
 from vidrt.schedulers.flow_match_euler import euler_step, stochastic_step
 
 TIMESTEP_SCALE = np.float32(1000)
@@ -44,14 +45,15 @@ class Denoiser:
         rope_width: the width of the rotary embedding.
         contexts: the embeddings of the prompts.
         put: brings values to where the transformer computes; latents come from there and stay there.
+        cache: guesses velocities; None computes each.
     """
 
     def __init__(
         self, transformer: Transformer, rules: Conventions, guidance: Guidance, start: Start, rope_width: int,
-        contexts: Contexts, put: Callable[[FloatArray], Any] = _as_it_is,
+        contexts: Contexts, put: Callable[[FloatArray], Any] = _as_it_is, cache: StepCache | None = None,
     ) -> None:  # fmt: skip
         self._transformer, self._rules, self._guidance, self._put = transformer, rules, guidance, put
-        self._start = start
+        self._start, self._cache = start, cache
         self._cos, self._sin = (put(table) for table in rope_tables(start.coordinates, rope_width))
         self._tables: dict[tuple[tuple[int, ...], bytes], Any] = {}
         given = [values for values in (contexts.positive, contexts.negative) if values is not None]
@@ -73,11 +75,18 @@ class Denoiser:
             following: the one to take them to.
             generators: the run's own, and the one that stands for torch's global generator.
         """
-        velocity = self.velocity(latents, sigma)
+        velocity = self._known_or_computed(latents, sigma, following)
         if self._rules.stochastic:
             noise: Array = self._put(generators[1].normal(latents.shape))
             return stochastic_step(latents, velocity, sigma, following, noise)
         return euler_step(latents, velocity, sigma, following)
+
+    def _known_or_computed(self, latents: Array, sigma: np.float32, following: np.float32) -> Array:
+        """The velocity of a step, which a step cache may guess."""
+        if self._cache is None:
+            return self.velocity(latents, sigma)
+        rule = self._guidance.at(float(sigma))
+        return self._cache.velocity(sigma, following, rule, lambda: self.velocity(latents, sigma))
 
     def velocity(self, latents: Array, sigma: np.float32) -> Array:
         """The velocity at a noise level, from as many evaluations as its guidance takes: one, two or three.

@@ -1,7 +1,7 @@
 """The passes of an LTX-Video run, one after the other: where each begins, and its steps."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +24,7 @@ from vidrt.pipelines.options import DenoisingStep
 from vidrt.pipelines.passes import Pass
 from vidrt.pipelines.prompts import Contexts
 from vidrt.pipelines.request import PromptEmbeddings, Run
+from vidrt.pipelines.step_cache import CachedPass, StepCache
 from vidrt.pipelines.upscaling import adain, renoised, upscaled
 from vidrt.progress import Progress
 
@@ -61,6 +62,7 @@ class PassPlayer:
         self._components, self._progress = components, progress
         self._generators = make_generator(run.generator, run.seed), make_generator(run.generator, run.seed)
         self._rules = condition_rules(run.compat, settings.pipeline_class)
+        self._cached: tuple[CachedPass, ...] = ()
 
     def steps(self) -> Iterator[DenoisingStep]:
         """Every step of every pass; the transformer is gone when the last of a pass is handed out."""
@@ -77,21 +79,33 @@ class PassPlayer:
         with ExitStack() as phase:
             phase.enter_context(transformer.held())
             sigmas = part.sigmas(self._settings)
-            denoiser = self._denoiser(transformer, part, start, sigmas)
+            cache = None if part.step_cache is None else StepCache(part.step_cache, start.mask)
+            denoiser = self._denoiser(transformer, part, start, sigmas, cache)
             state = denoiser.begin()
             for index, (sigma, following) in enumerate(pairwise(sigmas), 1):
                 state = denoiser.step(state, sigma, following, self._generators)
+                cached = self._cached if cache is None else (*self._cached, cache.done)
                 step = DenoisingStep(
                     index=done + index, total=run.kept_steps, sigma=float(following), state=state, extra=start.extra,
                     run=run, part=part, grid=part.grid(self._settings), generators=copy.deepcopy(self._generators),
+                    cached=cached,
                 )  # fmt: skip
                 if index == part.kept_steps:
                     _ = step.latents  # a GPU's are looked at here only: a look at every step would stop its queue
                     phase.close()  # the transformer is gone before the caller decodes
+                    self._tell(cached[len(self._cached) :])
+                    self._cached = cached
                 yield step
 
-    def _denoiser(self, transformer: Transformer, part: Pass, start: Start, sigmas: FloatArray) -> Denoiser:
-        what = self._run.conventions, part.guidance, start, self._settings.rope_width, self._contexts, transformer.put
+    def _tell(self, cached: Iterable[CachedPass]) -> None:
+        for done in cached:
+            self._progress.note(f"Step cache: {done}")
+
+    def _denoiser(
+        self, transformer: Transformer, part: Pass, start: Start, sigmas: FloatArray, cache: StepCache | None
+    ) -> Denoiser:
+        rules, width, put = self._run.conventions, self._settings.rope_width, transformer.put
+        what = rules, part.guidance, start, width, self._contexts, put, cache
         if start.mask is None:
             return Denoiser(transformer, *what)
         return ConditionedDenoiser(transformer, *what, condition_rules=self._rules, sigmas=sigmas)

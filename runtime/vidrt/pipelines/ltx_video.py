@@ -29,6 +29,7 @@ from vidrt.pipelines.prompts import Contexts, TextLength, encode_prompts, text_l
 from vidrt.pipelines.record import run_record
 from vidrt.pipelines.request import PromptEmbeddings, Request, Run
 from vidrt.pipelines.settling import settle
+from vidrt.pipelines.step_cache_request import step_cache_remarks
 from vidrt.progress import Progress
 from vidrt.prompt_cache import PromptCache
 from vidrt.sessions.resources import Resources
@@ -71,7 +72,8 @@ class LtxVideoPipeline(Pipeline):
         """What a user should know of a run before it begins."""
         version = version_named(run.ltxv_version)
         guidance = guidance_remarks(version.guidance, run.conventions.guidance, self._transformer().layers)
-        return [*guidance, *pass_remarks(run), *(item.remark for item in run.conditions if item.remark)]
+        conditions = (item.remark for item in run.conditions if item.remark)
+        return [*guidance, *pass_remarks(run), *step_cache_remarks(run), *conditions]
 
     def decode(self, step: Step) -> list[Video]:
         """Decodes the latents of a step, the last or any before; the run's random streams stay as they are."""
@@ -80,7 +82,7 @@ class LtxVideoPipeline(Pipeline):
     def final_latents(self, step: Step) -> FinalLatents:
         """What is left to decode of a step, to be kept or decoded: it draws no number more."""
         assert isinstance(step, DenoisingStep)
-        record = run_record(step.run, self.bundle, self.components)
+        record = run_record(step.run, self.bundle, self.components, step.cached)
         return final_latents(step, self._decoder(), self.bundle.ltx, record)
 
     def decode_final(self, final: FinalLatents) -> list[Video]:

@@ -12,6 +12,7 @@ from vidrt.noise.base import Generator
 from vidrt.pipelines.latents import LatentGrid
 from vidrt.pipelines.passes import Pass
 from vidrt.pipelines.request import PromptEmbeddings, Run
+from vidrt.pipelines.step_cache import CachedPass
 from vidrt.pipelines.svd_request import SvdRun
 from vidrt.sessions.base import check_outputs
 
@@ -46,6 +47,7 @@ class Options(TypedDict, total=False):
     single_pass: bool
     compat: str
     conditions: "Sequence[Condition]"
+    step_cache: float | str
     embeddings: PromptEmbeddings | None
     latents: FloatArray | None
     image: "ImageSource | None"
@@ -100,6 +102,7 @@ class DenoisingStep(Step):
         grid: the latents' frames, rows and columns.
         extra: how many tokens of conditions are in front of the state.
         generators: the run's random streams as they stand; decoding draws from copies.
+        cached: what the step cache did so far, in each pass that has one.
     """
 
     run: Run
@@ -107,6 +110,7 @@ class DenoisingStep(Step):
     grid: LatentGrid
     extra: int = 0
     generators: tuple[Generator, Generator]
+    cached: tuple[CachedPass, ...] = ()
 
     @functools.cached_property
     def latents(self) -> FloatArray:

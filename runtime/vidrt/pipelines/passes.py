@@ -30,6 +30,7 @@ class Pass:
         steps: of the whole schedule, before any is skipped.
         schedule, guidance: how it is sampled.
         tone_map_compression: how far large latents are brought back before they are decoded; 0 is not at all.
+        step_cache: how far a velocity may have changed and still be guessed; None computes every step.
     """
 
     height: int
@@ -39,6 +40,7 @@ class Pass:
     schedule: Schedule
     guidance: Guidance
     tone_map_compression: float = 0.0
+    step_cache: float | None = None
 
     @property
     def kept_steps(self) -> int:

@@ -1,7 +1,7 @@
 """The record of a run: all that repeats it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from vidrt_engines.jsonable import encode
@@ -10,19 +10,30 @@ from vidrt_engines.manifest import Bundle
 from vidrt.components.base import EngineComponent
 from vidrt.conditioning.item import SettledCondition
 from vidrt.pipelines.request import Run
+from vidrt.pipelines.step_cache import CachedPass
 from vidrt.pipelines.svd_request import SvdRun
 
 _IN_PASSES = frozenset({"schedule", "guidance", "second_pass"})  # each pass has its own
 
 
-def run_record(run: Run | SvdRun, bundle: Bundle, components: Mapping[str, EngineComponent]) -> dict[str, object]:
-    """Describes a run in plain values, in the order in which a reader looks for them."""
+def run_record(
+    run: Run | SvdRun, bundle: Bundle, components: Mapping[str, EngineComponent], cached: Sequence[CachedPass] = ()
+) -> dict[str, object]:
+    """Describes a run in plain values, in the order in which a reader looks for them.
+
+    Args:
+        run: what was made.
+        bundle: what made it.
+        components: the bundle's that were chosen.
+        cached: what the step cache did in each pass that had one.
+    """
     values = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
     rules = dataclasses.asdict(values.pop("conventions")) if "conventions" in values else {}
     if isinstance(run, Run):
         rules = {name: value for name, value in rules.items() if name not in _IN_PASSES}
         values["passes"] = [dataclasses.asdict(part) for part in run.passes]
         values["conditions"] = [_condition(item) for item in run.conditions]
+        values["cached_passes"] = [dataclasses.asdict(part) for part in cached]
     engines = {name: {"device": str(c.engine.device), **c.engine.engine.key} for name, c in components.items()}
     record = {**rules, **values, "engines": engines, "bundle_note": bundle.note}
     return {"vidrt": version("vidrt"), "family": bundle.family, **_plain(record)}

@@ -25,6 +25,7 @@ class Request:
         single_pass: of a version of two passes only the first, as a preview of its size.
         image: a picture that the video begins with: the same as a condition at frame 0.
         conditions: pictures and videos that the video should show, where and how strongly they say.
+        step_cache: auto, off, or how far a velocity may have changed, relative L2, and still be guessed.
     """
 
     prompt: str | None = None
@@ -46,6 +47,7 @@ class Request:
     compat: Compat | str = Compat.OFFICIAL
     image: "MediaSource | None" = None
     conditions: Sequence[Condition] = ()
+    step_cache: float | str = "off"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,7 @@ class Run:
     conventions: Conventions
     passes: tuple[Pass, ...]
     conditions: tuple[SettledCondition, ...] = ()
+    step_cache: float | str = "off"
 
     @property
     def kept_steps(self) -> int:

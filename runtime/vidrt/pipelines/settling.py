@@ -17,6 +17,7 @@ from vidrt.pipelines.conventions import Conventions, conventions
 from vidrt.pipelines.guidance_request import asked_guidance
 from vidrt.pipelines.passes import Pass, in_two
 from vidrt.pipelines.request import Request, Run
+from vidrt.pipelines.step_cache_request import asked_step_cache, with_step_cache
 
 
 def settle(
@@ -51,6 +52,8 @@ def settle(
         schedule=rules.schedule,
         guidance=rules.guidance,
     )
+    step_cache = asked_step_cache(request.step_cache)
+    passes = _passes(request, whole, rules, settings.spatial_compression, version, can_upscale=can_upscale)
     return Run(
         prompt=_prompt(request.prompt if request.prompt is not None else defaults.prompt),
         negative_prompt=negative,
@@ -66,8 +69,9 @@ def settle(
         single_pass=request.single_pass,
         compat=compat,
         conventions=rules,
-        passes=_passes(request, whole, rules, settings.spatial_compression, version, can_upscale=can_upscale),
+        passes=with_step_cache(passes, step_cache, version_named(version), stochastic=rules.stochastic),
         conditions=_conditions(request, whole, settings, compat),
+        step_cache=step_cache,
     )
 
 

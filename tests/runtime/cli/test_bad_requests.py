@@ -16,6 +16,7 @@ NUMBERS = [
     "--num-videos 0", "--num-videos -1", "--num-videos 1.5",
     "--steps 0", "--steps -1", "--steps x",
     "--guidance-scale nan", "--guidance-scale inf", "--guidance-scale -1", "--guidance-scale x",
+    "--step-cache x", "--step-cache -1", "--step-cache nan", "--step-cache 0.1",  # which two steps cannot use
     "--seed -1", "--seed x", "--seed 1.5", "--seed 18446744073709551616", "--seed nan",
     "--generator x", "--generator cuda:0", "--generator 0x2048",
 ]  # fmt: skip

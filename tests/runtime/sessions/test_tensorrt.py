@@ -67,6 +67,20 @@ def test_tokens_of_conditions_that_a_plan_has_no_room_for(planned, small, photo)
             pipeline.check(**options, conditions=items)
 
 
+@pytest.mark.usefixtures("gpu_machine")
+@pytest.mark.parametrize("stg", [0.0, 1.0])
+def test_guessed_velocities_are_those_of_onnxruntime(planned, small, stg):
+    """With the step cache, latents on the device are those of the host, to the bit, and some steps were guessed."""
+    folder, options = planned(), {**small, "num_inference_steps": 10, "step_cache": 100.0, "stg_scale": stg}
+    got = {}
+    for device, backend in (("cuda", "tensorrt-rtx"), ("cpu", "auto")):
+        with load_pipeline(folder, device=device, backend=backend) as pipeline:
+            got[device] = pipeline.denoised(**options)
+    assert np.array_equal(got["cuda"].latents, got["cpu"].latents)
+    assert got["cuda"].cached == got["cpu"].cached
+    assert got["cuda"].cached[0].computed == 3
+
+
 def test_latents_stay_on_the_device(planned, gpu_machine, small):
     """A step brings up one timestep for each evaluation and nothing down; memory is taken in the first steps only."""
     cuda, seen = gpu_machine.cuda, []
