@@ -1,5 +1,6 @@
 """A video on its way through the stages of a component, some frames after the other."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -68,6 +69,25 @@ def through(
         state = {STATE + name.removeprefix(NEXT): values for name, values in given.items()}
         release_free_memory()
         yield passed
+
+
+def ahead(flow: Iterable[FloatArray], most: int) -> Iterator[FloatArray]:
+    """Lets a stage work in advance, so that what it takes while it works is not held beside the stages behind it.
+
+    Args:
+        flow: what the stage passes on.
+        most: bytes to gather; what is beyond comes as it is asked for.
+    """
+    rest = iter(flow)
+    gathered, size = deque[FloatArray](), 0
+    for part in rest:
+        gathered.append(part)
+        size += part.nbytes
+        if size >= most:
+            break
+    while gathered:
+        yield gathered.popleft()
+    yield from rest
 
 
 def _count(waiting: list[FloatArray]) -> int:

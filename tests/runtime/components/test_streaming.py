@@ -8,7 +8,7 @@ import tiny_ltx
 import torch
 from closeness import relative_l2
 from vidrt import load_pipeline
-from vidrt.components.passing import Parts
+from vidrt.components.passing import Parts, ahead
 from vidrt.pipelines.latents import to_bytes, unit_range
 
 GRAPH = 1e-5  # relative L2, as every graph's
@@ -93,3 +93,19 @@ def test_parts_have_the_sizes_asked_for():
     assert sizes(late, 1, 3, 1) == [(4, False), (1, True)]
     assert sizes(late, 11) == [(4, False), (4, False), (2, False), (1, True)]
     assert sizes(Parts(first=9, others=8), 5, 5, 15) == [(9, False), (8, False), (8, True)]
+
+
+def test_a_stage_in_advance_gathers_no_more_than_told():
+    """What it passes on comes in its order; beyond the limit it works only as it is asked."""
+    asked = []
+
+    def flow():
+        for number in range(6):
+            asked.append(number)
+            yield np.full((1, 1, 2, 1, 1), number, np.float32)
+
+    got = ahead(flow(), most=3 * 8)
+    assert float(next(got)[0, 0, 0, 0, 0]) == 0
+    assert asked == [0, 1, 2]
+    assert [float(part[0, 0, 0, 0, 0]) for part in got] == [1, 2, 3, 4, 5]
+    assert asked == list(range(6))
