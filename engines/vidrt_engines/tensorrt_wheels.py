@@ -2,7 +2,6 @@
 
 import functools
 import re
-from importlib.metadata import distributions
 
 from vidrt_engines.names import Backend
 
@@ -25,4 +24,6 @@ def library_cuda(backend: Backend) -> str | None:
 
 @functools.cache
 def _installed() -> tuple[str, ...]:
+    from importlib.metadata import distributions  # brings an e-mail parser: only where it is asked
+
     return tuple(str(distribution.metadata["Name"]).lower() for distribution in distributions())

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from vidrt_engines.names import Backend
@@ -76,6 +75,8 @@ def _find(name: str, module: str, requirement: str, *, wheel: str | None = None)
 
 
 def _wheel_version(wheel: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(wheel)
     except PackageNotFoundError:

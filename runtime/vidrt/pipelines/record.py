@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 
 from vidrt_engines.jsonable import encode
 from vidrt_engines.manifest import Bundle
@@ -27,6 +26,8 @@ def run_record(
         components: the bundle's that were chosen.
         cached: what the step cache did in each pass that had one.
     """
+    from importlib.metadata import version  # not before the first step: it brings an e-mail parser
+
     values = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
     rules = dataclasses.asdict(values.pop("conventions")) if "conventions" in values else {}
     if isinstance(run, Run):

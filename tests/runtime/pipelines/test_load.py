@@ -1,6 +1,7 @@
 """Opening a bundle: what is wrong with it is told before anything runs."""
 
 import json
+from pathlib import Path
 
 import pytest
 from vidrt.devices import Device
@@ -99,3 +100,20 @@ def test_an_unknown_device_is_refused():
     """A device is read when the bundle is opened, not at the first run."""
     with pytest.raises(DeviceError, match="should be auto, cpu, cuda or cuda:N, not 'gpu'"):
         load_pipeline(DEFAULT_BUNDLE, device="gpu")
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux, which counts what a process reads")
+def test_weights_are_mapped_and_not_read(demo_copy, small):
+    """Neither loading nor the first step reads or hashes a file of weights: they are mapped, gigabytes or not."""
+    count = Path("/proc/self/io")
+
+    def read():
+        return int(count.read_text(encoding="ascii").split()[1])
+
+    with load_pipeline(DEFAULT_BUNDLE, device="cpu") as pipeline:
+        pipeline(**small)  # brings the modules that a step needs
+    sizes = [path.stat().st_size for path in demo_copy.rglob("*.weights")]
+    before = read()
+    with load_pipeline(demo_copy, device="cpu") as pipeline:
+        next(pipeline.denoise(**small))
+    assert 0 < 2 * (read() - before) < min(sizes)
