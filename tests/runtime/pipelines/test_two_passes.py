@@ -138,3 +138,12 @@ def test_a_single_pass_ends_after_the_first(pipeline_of):
     assert len(steps) == STEPS["distilled"][0]
     wanted = ltx_two_passes.recorded("0.9.8-2b-distilled")["first"]
     assert far(steps[-1].latents[0].T.reshape(wanted.shape), wanted) <= BOUND
+
+
+def test_each_pass_has_its_own_step_cache(pipeline_of):
+    """Both passes leave steps out, count their own, and begin with no velocity of the other's."""
+    steps = list(pipeline_of("0.9.8-13b-dev").denoise(**RUN, step_cache=100.0))
+    first, second = STEPS["dev"]
+    assert [part.steps for part in steps[-1].cached] == [first, second]
+    assert steps[first].cached[0] == steps[first - 1].cached[0]
+    assert all(2 < part.computed < part.steps for part in steps[-1].cached)
