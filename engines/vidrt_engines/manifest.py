@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import decode, encode, read_json
+from vidrt_engines.memory import Activations
 from vidrt_engines.names import Backend, Component, Family, Precision
 from vidrt_engines.profiles import Span
 from vidrt_engines.settings import LtxSettings
@@ -39,12 +40,14 @@ class Stage:
         file: its path, one of the engine's files.
         inputs, outputs: its tensors.
         first_frames: how many frames the first chunk of a video has at least, unless it is the whole video.
+        activations: what a run takes in memory; None in bundles that were built before it was counted.
     """
 
     file: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     first_frames: int
+    activations: Activations | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ class Engine:
             there.
         options: what build-engines was told of these sizes, for a command that builds the engine again.
         stages: graphs that do the same one after the other, for a video that passes by; none where it cannot.
+        activations: what a run takes in memory; None in bundles that were built before it was counted.
     """
 
     backend: Backend
@@ -70,6 +74,7 @@ class Engine:
     profiles: tuple[dict[str, Span], ...] = ()
     options: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    activations: Activations | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

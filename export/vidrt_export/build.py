@@ -25,6 +25,7 @@ from vidrt_engines.names import Component
 from vidrt_reference.checkpoint.errors import CheckpointError
 
 from vidrt_export.backends.base import Step
+from vidrt_export.checks.activations import activations_of
 from vidrt_export.console import Console
 from vidrt_export.plan import Plan, builder_of, check_disk, work
 from vidrt_export.sources.checkpoint import Checkpoint
@@ -129,9 +130,9 @@ def _build_step(step: Step, out: Path, bundle: Bundle, console: Console) -> Bund
     key = _key(step)
     if (present := _up_to_date(step, key, bundle, console)) is not None:
         console.note("  up to date")
-        return _added(bundle, step.part.component, present)
+        return _added(bundle, step.part.component, _counted(present, step))
     started = time.monotonic()
-    engine = _build_engine(step, key, out, console)
+    engine = _counted(_build_engine(step, key, out, console), step)
     for file in engine.files:
         share(out, file, bundle.files())
     bundle = _added(bundle, step.part.component, engine)
@@ -206,6 +207,16 @@ def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) 
             for name, stage in zip(built.stages, part.stages if built.stages else (), strict=True)
         ),
     )
+
+
+def _counted(engine: Engine, step: Step) -> Engine:
+    """The engine with what it and its stages take in memory, which older builds have not counted."""
+    if engine.activations is not None:
+        return engine
+    pairs = zip(engine.stages, step.part.stages if engine.stages else (), strict=True)
+    kept = step.precision
+    stages = tuple(dataclasses.replace(stage, activations=activations_of(part, kept)) for stage, part in pairs)
+    return dataclasses.replace(engine, stages=stages, activations=activations_of(step.part, kept))
 
 
 def _remove_unused(out: Path, bundle: Bundle) -> None:

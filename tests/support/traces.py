@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import pytest
     from torch import nn
     from vidrt_engines.components import Signature
-    from vidrt_engines.names import Backend
+    from vidrt_engines.memory import Activations
+    from vidrt_engines.names import Backend, Precision
+    from vidrt_export.part import Part, StagePart
 
 # Where builds look for what they trace with.
 _PLACES = ("vidrt_export.backends.onnxruntime.trace", "vidrt_export.backends.tensorrt.trace")
@@ -72,9 +74,22 @@ class Traces:
 
 
 def patch_tracing(patch: pytest.MonkeyPatch, stand_in: Callable[..., ir.Model]) -> None:
-    """Let builds for any backend trace by a stand-in."""
+    """Let builds for any backend trace by a stand-in, and count what a part takes in memory once a process."""
     for place in _PLACES:
         patch.setattr(place, stand_in)
+    patch.setattr("vidrt_export.build.activations_of", _activations_of)
+
+
+_activations: dict[Any, Activations] = {}
+
+
+def _activations_of(part: Part | StagePart, precision: Precision) -> Activations:
+    from vidrt_export.checks.activations import activations_of
+
+    key = (part.make.func, part.make.args, part.signature, tuple(sorted(part.sizes.items())), precision)  # type: ignore[attr-defined]
+    if key not in _activations:
+        _activations[key] = activations_of(part, precision)
+    return _activations[key]
 
 
 def _told(key: tuple[Any, ...]) -> str:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import click
 from vidrt_engines.names import Family
 from vidrt_engines.places import DEFAULT_BUNDLE
 
 from vidrt.cli.decoding import decode_options, kept_latents, latents_place
 from vidrt.cli.local_weights import bundle_of, bundle_of_file, bundle_of_model
 from vidrt.cli.places import check_places, device_of, formats_of, write_videos
+from vidrt.cli.planning import plan_lines
 from vidrt.conditioning.item import parse_condition
 from vidrt.errors import RequestError
 from vidrt.output.video import Video
@@ -49,6 +51,9 @@ def run_generation(options: Mapping[str, Any]) -> None:
     places["decoding"] = decode_options(options)
     places["cache_prompts"] = options["prompt_cache"]
     with load_pipeline(bundle, device=device, progress=progress, **places) as pipeline:
+        if options["dry_run"]:
+            click.echo("\n".join(plan_lines(pipeline, request)))
+            return
         step = _denoised(pipeline, request, progress, options)
         if not isinstance(pipeline, LtxVideoPipeline):
             write_videos(_recorded(pipeline.decode(step), options), options, formats)

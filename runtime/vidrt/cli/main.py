@@ -10,6 +10,7 @@ from vidrt.cli.bench import bench
 from vidrt.cli.decode import decode
 from vidrt.cli.doctor import doctor
 from vidrt.cli.generate import generate
+from vidrt.cli.plan import plan
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
 
@@ -25,6 +26,7 @@ def commands() -> None:
 commands.add_command(generate)
 commands.add_command(bench)
 commands.add_command(decode)
+commands.add_command(plan)
 commands.add_command(doctor)
 
 

@@ -25,15 +25,20 @@ def check_svd_sizes(run: SvdRun, settings: SvdSettings, components: Mapping[str,
     Raises:
         RequestError: the first engine that does not fit, and the command that builds those that do.
     """
+    video = VideoSize(height=run.height, width=run.width, num_frames=run.num_frames)
+    _refuse(svd_sizes_by_component(run, settings), video, components)
+
+
+def svd_sizes_by_component(run: SvdRun, settings: SvdSettings) -> list[tuple[Component, Sizes]]:
+    """Each component of Stable Video Diffusion whose axes have sizes, with those."""
     size = {"height": run.height, "width": run.width}
     whole = axis_sizes(settings, **size, num_frames=run.num_frames, text_tokens=0, batch=run.num_videos)
     chunk = {**whole, "batch": 1, "frames": min(run.decode_chunk_size or run.num_frames, run.num_frames)}
-    by_component = [
+    return [
         (Component.VAE_ENCODER, {**whole, "batch": 1}),
         (Component.UNET, whole),
         (Component.VAE_DECODER, chunk),
     ]
-    _refuse(by_component, VideoSize(height=run.height, width=run.width, num_frames=run.num_frames), components)
 
 
 def check_sizes(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Unpack
 
 from vidrt_engines.manifest import Bundle
+from vidrt_engines.names import Component
 
 from vidrt.closing import Closing
 from vidrt.components.base import EngineComponent
@@ -70,6 +71,14 @@ class Pipeline(Closing):
     @abstractmethod
     def check(self, **options: Unpack[Options]) -> Run | SvdRun:
         """Checks a request and fills in what it leaves open, a seed included; nothing is loaded.
+
+        Raises:
+            RequestError: what cannot be right.
+        """
+
+    @abstractmethod
+    def sizes(self, **options: Unpack[Options]) -> list[tuple[Component, dict[str, int]]]:
+        """The components that a request takes and the sizes of their axes, each as often as it meets others.
 
         Raises:
             RequestError: what cannot be right.

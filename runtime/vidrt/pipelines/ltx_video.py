@@ -15,7 +15,7 @@ from vidrt.components.transformer import Transformer
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.errors import RequestError
 from vidrt.output.video import Video
-from vidrt.pipelines.axes import check_sizes
+from vidrt.pipelines.axes import Sizes, check_sizes, sizes_by_component
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.decoding import decode_latents
@@ -67,6 +67,11 @@ class LtxVideoPipeline(Pipeline):
             RequestError: what cannot be right.
         """
         return self._settled(options)[0]
+
+    def sizes(self, **options: Unpack[Options]) -> list[tuple[Component, Sizes]]:
+        """The components that a request takes and the sizes of their axes, each as often as it meets others."""
+        run = self.check(**options)
+        return list(sizes_by_component(run, self.bundle.ltx, self._texts(run, options.get("embeddings"))))
 
     def remarks(self, run: Run) -> list[str]:
         """What a user should know of a run before it begins."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Unpack
 
 import numpy as np
+from vidrt_engines.names import Component
 
 from vidrt.arrays import ByteArray, FloatArray
 from vidrt.components.image_encoder import ImageEncoder
@@ -14,7 +15,7 @@ from vidrt.components.unet import UNet
 from vidrt.images.read import load_image
 from vidrt.noise.choice import make_generator
 from vidrt.output.video import Video
-from vidrt.pipelines.axes import check_svd_sizes
+from vidrt.pipelines.axes import Sizes, check_svd_sizes, svd_sizes_by_component
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.options import Options, Step, SvdStep
 from vidrt.pipelines.record import run_record
@@ -50,6 +51,10 @@ class SvdPipeline(Pipeline):
         assert request.image is not None
         load_image(request.image)
         return run
+
+    def sizes(self, **options: Unpack[Options]) -> list[tuple[Component, Sizes]]:
+        """The components that a request takes and the sizes of their axes."""
+        return svd_sizes_by_component(self._settled(options)[1], self.bundle.svd)
 
     def decode(self, step: Step) -> list[Video]:
         """Decodes the latents of a step, the last or any before."""

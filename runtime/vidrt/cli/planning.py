@@ -1,0 +1,60 @@
+"""What `vidrt plan` and `--dry-run` print."""
+
+from typing import Any
+
+from vidrt_engines.manifest import Engine
+from vidrt_engines.names import Component
+
+from vidrt.components.tiles import Tiles
+from vidrt.pipelines.base import Pipeline
+from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.pipelines.options import Options
+from vidrt.planning.engines import is_known, weights
+from vidrt.planning.machine import free_host_bytes
+from vidrt.planning.phases import Phase, Sizes, decoding_ways, phases
+from vidrt.planning.report import lines, spoken
+
+_TILES = (Tiles(), Tiles(height=256, width=256), Tiles(height=256, width=256, frames=16))
+_FLOAT, _COLOURS = 4, 3
+
+
+def plan_lines(pipeline: Pipeline, request: Options) -> list[str]:
+    """What a request takes, phase by phase, and whether it fits here; nothing is loaded.
+
+    Raises:
+        RequestError: the request cannot be right.
+    """
+    run: Any = pipeline.check(**request)
+    by_component = pipeline.sizes(**request)
+    engines = {name: component.engine.engine for name, component in pipeline.components.items()}
+    found = phases(by_component, engines)
+    decoding = dict(by_component)[Component.VAE_DECODER]
+    if isinstance(pipeline, LtxVideoPipeline):
+        found += decoding_ways(engines[Component.VAE_DECODER], decoding, pipeline.bundle.ltx, _TILES)
+    free = free_host_bytes()
+    head = f"{run.height}x{run.width}, {run.num_frames} frames, {run.num_videos} at once, {pipeline.device}"
+    there = [] if free is None else [f"{spoken(free)} of memory are free."]
+    return [head, *lines(found, free), *_resident(found, engines), *_disk(run, decoding), *there, *_unknown(engines)]
+
+
+def _resident(found: list[Phase], engines: dict[str, Engine]) -> list[str]:
+    """What a service with engines that stay open takes; each phase by itself is in the table."""
+    needs = [phase.need for phase in found if phase.need is not None]
+    if not needs:
+        return []
+    kept = [weights(engine) for engine in engines.values()]
+    total = max(need.own for need in needs) + sum(one.own + one.mapped for one in kept)
+    return [f"With all engines kept open at most {spoken(total)}."]
+
+
+def _disk(run: Any, decoding: Sizes) -> list[str]:
+    frames = run.num_videos * run.num_frames * run.height * run.width * _COLOURS
+    return [f"Results take at most {spoken(frames)} of disk as PNG, much less as MP4 or GIF."] if decoding else []
+
+
+def _unknown(engines: dict[str, Engine]) -> list[str]:
+    missing = [name for name, engine in engines.items() if not is_known(engine)]
+    if not missing:
+        return []
+    told = f"Not known of {', '.join(missing)}: the bundle is of an older vidrt."
+    return [f"{told} Run its build-engines again with the same --out, which adds what is missing."]

@@ -1,0 +1,50 @@
+"""What backends take of what was counted, as measured with random weights of the true size."""
+
+from dataclasses import dataclass
+
+from vidrt_engines.names import Backend, Component
+
+# numpy and onnxruntime themselves, and a graph that is open: anonymous memory before the first run.
+PROCESS = 45_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factors:
+    """How many times what was counted a backend takes.
+
+    Attributes:
+        weights: of the largest widened weight.
+        values: of a run's values.
+        at_once: whether both are held together: the largest weights of a VAE meet small values, in the middle of it.
+    """
+
+    weights: float
+    values: float
+    at_once: bool = True
+
+    def bytes(self, widened: int, values: int) -> int:
+        """What is taken at the peak."""
+        both = self.weights * widened, self.values * values
+        return round(sum(both) if self.at_once else max(both))
+
+
+# benchmarks/memory_model.py on the CPU, least squares of relative errors: the 2B transformer, and LTX-Video 0.9.5's
+# decoder as a whole and by stages. A widened matrix is transposed beside itself. Where there is an arena, which stages
+# do without, it keeps what lies between its blocks. Videos beyond 256x384 with 25 frames were not measured at once.
+_LINEAR = Factors(weights=2.37, values=1.7)
+_CONVOLUTIONS = Factors(weights=1.48, values=0.5, at_once=False)
+_STAGES = Factors(weights=1.3, values=0.5, at_once=False)
+_ARE_LINEAR = {Component.TEXT_ENCODER, Component.TRANSFORMER, Component.IMAGE_ENCODER}
+_MEASURED = {(Backend.ONNXRUNTIME, Component.TRANSFORMER), (Backend.ONNXRUNTIME, Component.VAE_DECODER)}
+
+
+def factors(component: Component, *, is_stage: bool = False) -> Factors:
+    """Those of a component, or of another of its kind where it was not measured itself."""
+    if is_stage:
+        return _STAGES
+    return _LINEAR if component in _ARE_LINEAR else _CONVOLUTIONS
+
+
+def is_measured(backend: Backend, component: Component) -> bool:
+    """Whether the factors stand on measurements of the component itself on this backend."""
+    return (backend, component) in _MEASURED
