@@ -32,13 +32,22 @@ def with_plans(
     """Copy a bundle and add plans: one for each component, or for those that are named."""
     if not folder.exists():
         shutil.copytree(source, folder)
-    bundle = read_bundle(folder)
+    bundle = _whole(read_bundle(folder))
     for component in components or tuple(bundle.engines):
         engine = _engine(bundle, folder, Component(component), backend, sizes, batch, plan)
         engine = dataclasses.replace(engine, key={**engine.key, **(key or {})})
         bundle = bundle.with_engine(Component(component), engine)
     write_bundle(folder, bundle)
     return folder
+
+
+def _whole(bundle: Bundle) -> Bundle:
+    """The bundle without stages: a plan decodes all frames at once, and so does what its frames are compared with."""
+    engines = {
+        name: tuple(dataclasses.replace(engine, stages=()) for engine in group)
+        for name, group in bundle.engines.items()
+    }
+    return dataclasses.replace(bundle, engines=engines)
 
 
 def _engine(

@@ -7,7 +7,7 @@ from typing import Any
 
 from vidrt_engines.places import DEFAULT_BUNDLE
 
-from vidrt.cli.places import check_places, device_of, formats_of, write_videos
+from vidrt.cli.places import check_places, device_of, formats_of, write_decoded
 from vidrt.components.tiles import Tiles, parse_tiles
 from vidrt.errors import EngineError, RequestError
 from vidrt.latents_file import read_final, write_final
@@ -39,7 +39,7 @@ def run_decoding(options: Mapping[str, Any]) -> None:
         if not isinstance(pipeline, LtxVideoPipeline):
             raise RequestError(f"{bundle} is of {pipeline.bundle.family.spoken}, and final latents are LTX-Video's.")
         progress.note(f"Device: {pipeline.device}.")
-        write_videos(pipeline.decode_final(final), options, formats)
+        write_decoded(pipeline, final, options, formats)
 
 
 def decode_options(options: Mapping[str, Any]) -> DecodeOptions:

@@ -11,7 +11,7 @@ from vidrt_engines.places import DEFAULT_BUNDLE
 
 from vidrt.cli.decoding import decode_options, kept_latents, latents_place
 from vidrt.cli.local_weights import bundle_of, bundle_of_file, bundle_of_model
-from vidrt.cli.places import check_places, device_of, formats_of, write_videos
+from vidrt.cli.places import check_places, device_of, formats_of, write_decoded, write_videos
 from vidrt.cli.planning import plan_lines
 from vidrt.conditioning.item import parse_condition
 from vidrt.errors import RequestError
@@ -61,7 +61,7 @@ def run_generation(options: Mapping[str, Any]) -> None:
         final = pipeline.final_latents(step)
         final = dataclasses.replace(final, record={**final.record, **_given_files(options)})
         with kept_latents(final, options, bundle, progress):
-            write_videos(pipeline.decode_final(final), options, formats)
+            write_decoded(pipeline, final, options, formats)
 
 
 def _recorded(videos: Iterable[Video], options: Mapping[str, Any]) -> list[Video]:

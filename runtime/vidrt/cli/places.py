@@ -10,8 +10,10 @@ from vidrt.devices import parse_device
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
 from vidrt.output.paths import check_output_dir, check_output_file
-from vidrt.output.save import check_results_free, save_videos
+from vidrt.output.save import check_results_free, save_streamed, save_videos
 from vidrt.output.video import Video
+from vidrt.pipelines.final_latents import FinalLatents
+from vidrt.pipelines.ltx_video import LtxVideoPipeline
 
 
 def formats_of(options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -49,6 +51,18 @@ def device_of(options: Mapping[str, Any]) -> str:
     if options["cpu"] and options["device"] not in {"auto", "cpu"}:
         raise RequestError(f"--cpu and --device {options['device']} contradict each other.")
     return str(parse_device("cpu" if options["cpu"] else str(options["device"])))
+
+
+def write_decoded(
+    pipeline: LtxVideoPipeline, final: FinalLatents, options: Mapping[str, Any], formats: Sequence[str]
+) -> None:
+    """Decodes and writes videos; where only an MP4 is asked for, each frame is written as it comes."""
+    if tuple(formats) != ("mp4",):
+        write_videos(pipeline.decode_final(final), options, formats)
+        return
+    for path in save_streamed(pipeline.stream_final(final), len(final.latents), options["output_dir"]):
+        if not options["quiet"]:
+            click.echo(path)
 
 
 def write_videos(videos: Iterable[Video], options: Mapping[str, Any], formats: Sequence[str]) -> None:

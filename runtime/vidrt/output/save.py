@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidrt.output.errors import OutputError
+from vidrt.output.mp4 import write_mp4
 from vidrt.output.png import write_png_frames
 from vidrt.output.record import write_record
-from vidrt.output.video import Video
+from vidrt.output.video import StreamedVideo, Video
 
 
 def check_results_free(folder: Path) -> None:
@@ -37,6 +38,22 @@ def save_videos(videos: Sequence[Video], folder: Path, formats: Sequence[str]) -
     for number, video in enumerate(videos):
         suffix = f"_{number}" if len(videos) > 1 else ""
         yield from _save(video, folder, suffix, formats)
+
+
+def save_streamed(videos: Iterator[StreamedVideo], count: int, folder: Path) -> Iterator[Path]:
+    """Writes `count` videos as MP4, each frame as it comes, and their records; names as in `save_videos`.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, video in enumerate(videos):
+        suffix = f"_{number}" if count > 1 else ""
+        path = folder / f"video{suffix}.mp4"
+        write_mp4(path, (frame for part in video.parts for frame in part), video.fps)
+        yield path
+        write_record(folder / f"video{suffix}.json", video.record)
+        yield folder / f"video{suffix}.json"
 
 
 def _save(video: Video, folder: Path, suffix: str, formats: Sequence[str]) -> Iterator[Path]:

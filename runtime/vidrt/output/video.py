@@ -1,7 +1,7 @@
 """A finished video."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,3 +45,18 @@ class Video:
             known = " or ".join(_WRITERS)
             raise OutputError(f"{path} names no format that a video can be saved in: its ending is to be {known}")
         writer(path, self.frames, self.fps)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StreamedVideo:
+    """A video that is still being decoded.
+
+    Attributes:
+        parts: its frames as they come, uint8 (some, H, W, 3), RGB; to be taken once, and before the next video's.
+        fps: Frames in a second.
+        record: All that repeats the run.
+    """
+
+    parts: Iterator[Frames]
+    fps: float
+    record: Mapping[str, object] = field(default_factory=dict, repr=False)

@@ -20,11 +20,11 @@ def _silent(_: str) -> None:
     pass
 
 
-def decode_latents(
+def stream_latents(
     final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings, options: DecodeOptions = _DEFAULT,
     note: Callable[[str], None] = _silent,
-) -> list[ByteArray]:  # fmt: skip
-    """Decodes videos, by default one after the other.
+) -> Iterator[Iterator[ByteArray]]:  # fmt: skip
+    """Decodes videos of which memory holds some frames at a time, by default one after the other.
 
     Args:
         final: what is left to decode.
@@ -33,23 +33,11 @@ def decode_latents(
         options: how much of them the decoder sees at once.
         note: told what happens when memory runs out.
 
-    Returns:
-        Frames (F, H, W, 3) for each video.
+    Yields:
+        For each video its frames as they come, (some, H, W, 3); to be taken before the next video is.
 
     Raises:
         OutOfMemoryError: there is not enough memory even for the smallest tile.
-    """
-    return [np.concatenate(list(parts)) for parts in stream_latents(final, decoder, settings, options, note)]
-
-
-def stream_latents(
-    final: FinalLatents, decoder: VaeDecoder, settings: LtxSettings, options: DecodeOptions = _DEFAULT,
-    note: Callable[[str], None] = _silent,
-) -> Iterator[Iterator[ByteArray]]:  # fmt: skip
-    """Decodes videos of which memory holds some frames at a time; arguments and errors as for `decode_latents`.
-
-    Yields:
-        For each video its frames as they come, (some, H, W, 3); to be taken before the next video is.
     """
     clean = decoder_latents(final, settings)
     frames = FrameDecoder(decoder, settings, options, note)

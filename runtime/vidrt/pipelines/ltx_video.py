@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Unpack
 
+import numpy as np
 from vidrt_engines.manifest import Bundle
 from vidrt_engines.names import Component
 from vidrt_engines.versions import version_named
@@ -14,11 +15,11 @@ from vidrt.components.text_encoder import TextEncoder
 from vidrt.components.transformer import Transformer
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.errors import RequestError
-from vidrt.output.video import Video
+from vidrt.output.video import StreamedVideo, Video
 from vidrt.pipelines.axes import Sizes, check_sizes, sizes_by_component
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.decoding import decode_latents
+from vidrt.pipelines.decoding import stream_latents
 from vidrt.pipelines.final_latents import FinalLatents, check_final, final_latents
 from vidrt.pipelines.frame_decoder import check_tiles
 from vidrt.pipelines.guidance_request import guidance_remarks
@@ -98,15 +99,24 @@ class LtxVideoPipeline(Pipeline):
             OutOfMemoryError: there is not enough memory to decode even the smallest tile.
             EngineError: the decoder cannot be opened, or failed.
         """
+        return [
+            Video(frames=np.concatenate(list(video.parts)), fps=video.fps, record=video.record)
+            for video in self.stream_final(final)
+        ]
+
+    def stream_final(self, final: FinalLatents) -> Iterator[StreamedVideo]:
+        """Decodes as `decode_final` does, but hands out frames as they come: memory holds some of them at a time.
+
+        Yields:
+            Each video; its parts are to be taken before the next one is.
+        """
         decoder, settings, options = self._decoder(), self.bundle.ltx, self._decoding
         check_final(final, decoder, settings)
         check_tiles(options, final.latents.shape, decoder, settings)
         self._progress.note("decoding")
-        frames = decode_latents(final, decoder, settings, options, self._progress.note)
         record = {**final.record, **({"vae_tiles": str(options.tiles)} if options.tiles else {})}
-        return [
-            Video(frames=item, fps=final.fps, record={**record, "video": number}) for number, item in enumerate(frames)
-        ]
+        for number, parts in enumerate(stream_latents(final, decoder, settings, options, self._progress.note)):
+            yield StreamedVideo(parts=parts, fps=final.fps, record={**record, "video": number})
 
     def _settled(self, options: Options) -> tuple[Run, Given]:
         asked = self._own(options, _OPTIONS)

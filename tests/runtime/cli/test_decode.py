@@ -74,3 +74,14 @@ def test_what_cannot_be_right_is_one_sentence(generate, vidrt, arguments, told):
     ended = vidrt("decode", *arguments.split())
     assert ended.status == 2
     assert ended.err.splitlines()[-1].startswith(f"vidrt: {told}")
+
+
+def test_an_mp4_is_written_as_its_frames_come(generate, monkeypatch):
+    """Asked for an MP4 alone, no array of all frames is made; the file is that of a run that makes one."""
+    from vidrt.pipelines.ltx_video import LtxVideoPipeline
+
+    assert generate("--seed", 7, "--mp4", "--gif", "--num-videos", 2).status == 0
+    monkeypatch.setattr(LtxVideoPipeline, "decode_final", None)
+    assert generate("--seed", 7, "--mp4", "--num-videos", 2, "--output-dir", "streamed").status == 0
+    for name in ("video_0.mp4", "video_1.mp4", "video_0.json", "video_1.json"):
+        assert Path("streamed", name).read_bytes() == Path("output", name).read_bytes()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from vidrt.noise.torch_cpu import TorchCpuGenerator
-from vidrt.pipelines.decoding import decode_latents
+from vidrt.pipelines.decoding import stream_latents
 from vidrt.pipelines.final_latents import final_latents
 from vidrt.pipelines.latents import pack
 from vidrt.pipelines.options import DenoisingStep
@@ -59,7 +59,8 @@ def decode(decoder, latents, settings, compat, *, version="0.9.1", part=0, heigh
         index=1, total=1, sigma=0.0, state=pack(latents), run=run, part=run.passes[part], grid=grid,
         generators=generators,
     )  # fmt: skip
-    frames = decode_latents(final_latents(step, decoder, settings, {}), decoder, settings)
+    streamed = stream_latents(final_latents(step, decoder, settings, {}), decoder, settings)
+    frames = [np.concatenate(list(parts)) for parts in streamed]
     for generator, seed in zip(generators, seeds, strict=True):  # the run's own streams stay as they are
         assert np.array_equal(generator.normal((20,)), TorchCpuGenerator(seed).normal((20,)))
     return frames
