@@ -18,6 +18,7 @@ from vidrt_engines.places import find_bundle
 from vidrt_engines.precisions import BOUNDS
 from vidrt_reference.ltx_video.rope import rope_tables
 
+pytestmark = pytest.mark.slow  # builds both embedded models anew
 ROOT = Path(__file__).resolve().parents[2]
 BOUND = BOUNDS[Precision.INT8]
 LEAST_PSNR = 30

@@ -104,6 +104,7 @@ def in_8_bits(path, out, scale_name):
 
 
 @pytest.mark.parametrize("scale_name", ["scale_weight", "weight_scale", ""])
+@pytest.mark.slow
 def test_8_bits_are_played_as_bfloat16(home, built, scale_name):
     """A quantised file gives the engine of its weights times their scales, and one without scales says so."""
     plain = ltx_original.save(home / "plain.safetensors")

@@ -27,7 +27,7 @@ FOREIGN = [
     "--embeddings-file embeddings", "--initial-latents-file latents", "--save-final-latents final",
 ]  # fmt: skip
 OF_SVD = [
-    "--image photo.png", "--image nowhere.png", "--motion-bucket-id 127", "--noise-aug-strength 0.02",
+    "--motion-bucket-id 127", "--noise-aug-strength 0.02",
     "--min-guidance-scale 1", "--max-guidance-scale 3", "--decode-chunk-size 4", "--resize-mode crop",
 ]  # fmt: skip
 VAST = "The image vast.png is too large: it should have at most 134 million pixels, and 32768 a side."

@@ -26,6 +26,7 @@ def official(checkpoints, tmp_path):
     return ltx_original.save(tmp_path / "models" / "ltxv-2b-0.9.6-distilled.safetensors")
 
 
+@pytest.mark.slow  # as --local-weights from here on, which is held to it in every run
 def test_a_file_is_built_once_and_played(generate, home, official):
     """The first run builds a bundle below VIDRT_HOME, of the version that the name says; the second builds nothing."""
     request = ("--unified-weights", official, "--prompt", "a cat", "--seed", "3")

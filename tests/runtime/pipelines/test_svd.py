@@ -8,7 +8,7 @@ from vidrt_engines.names import COMPONENTS, Family
 
 SMALL = {"height": 64, "width": 64, "num_frames": 2, "num_inference_steps": 2, "seed": 7}
 LTX_ONLY = ("prompt", "negative_prompt", "guidance_scale", "ltxv_version", "latents", "embeddings")
-SVD_ONLY = ("image", "motion_bucket_id", "noise_aug_strength", "decode_chunk_size", "resize_mode")
+SVD_ONLY = ("motion_bucket_id", "noise_aug_strength", "decode_chunk_size", "resize_mode")
 
 
 @pytest.fixture
