@@ -41,6 +41,7 @@ def process(environment, *arguments):
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.slow
 def test_a_bundle_from_the_hub_is_the_folders(hub, tmp_path, build_engines, bundles):
     """The bundle is byte for byte the one of the folder; a second build downloads nothing and builds nothing."""
     result = build_engines("tiny/ltx", "--out", tmp_path / "out")
@@ -165,6 +166,7 @@ def test_without_the_extra_the_line_that_mends_it_is_told(tmp_path, build_engine
     assert "is not installed; run: pip install 'vidrt[export,hub]'" in result.err
 
 
+@pytest.mark.slow
 def test_a_process_that_was_stopped_goes_on_where_it_was(hub, environment, tmp_path):
     """Ctrl-C in the middle of a file keeps what has come; the next process asks for the rest alone.
 

@@ -73,6 +73,7 @@ def transformer_inputs(width):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_engines_compute_what_the_official_code_does(home, built):
     """From the file through the command to onnxruntime: velocity, moments and frames are the official ones."""
     sessions, _ = built(ltx_original.save(home / "ltxv-2b-0.9.6-dev.safetensors"), *COMPONENTS)

@@ -53,6 +53,7 @@ def build(checkpoint, bundle, **changes):
 
 
 @pytest.mark.usefixtures("no_tracing")
+@pytest.mark.slow
 def test_a_second_build_compiles_nothing(checkpoint, bundle, compiling):
     """Where nothing changed every engine is up to date, and no file is written."""
     before = {path: path.stat().st_mtime_ns for path in bundle.rglob("model.plan")}

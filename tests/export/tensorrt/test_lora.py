@@ -12,6 +12,7 @@ pytestmark = pytest.mark.usefixtures("cached_traces")
 TYPES = {2: torch.bfloat16, 4: torch.float32}
 
 
+@pytest.mark.slow
 def test_merged_weights_are_compiled(monkeypatch, fused_checkpoint, tmp_path):
     """The compiler gets diffusers' fused weights, and for all others the checkpoint's own bytes; both are keyed."""
     real, seen = tensorrt.compile_plan, {}

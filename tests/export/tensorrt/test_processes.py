@@ -65,6 +65,7 @@ def plans(out):
     return {path: path.stat().st_mtime_ns for path in out.glob("*/*/model.plan")}
 
 
+@pytest.mark.slow
 def test_a_killed_build_is_finished_by_the_next(start, tmp_path):
     """Killed while it traces, checks, begins to compile and compiles: what was finished is kept, all else is gone."""
     out = tmp_path / "out"

@@ -13,6 +13,8 @@ from vidrt_reference.svd.vae_decoder import VaeDecoder
 from vidrt_reference.svd.vae_encoder import VaeEncoder
 from vidrt_reference.svd.vae_params import VaeParams
 
+pytestmark = pytest.mark.slow  # traces the whole UNet; parity/test_svd_engines.py holds what is exported in every run
+
 BAR = 1e-5
 SIGNATURES = {
     "unet": svd_graphs.unet(context=tiny_svd.EMBEDDING),

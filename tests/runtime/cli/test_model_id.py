@@ -30,6 +30,7 @@ def hub(checkpoints, tmp_path, monkeypatch):
         yield hub
 
 
+@pytest.mark.slow
 def test_a_model_is_downloaded_built_once_and_played(generate, hub, home):
     """The first run downloads what is needed and builds a bundle; the second asks no hub and makes the same file."""
     request = ("--model-id", "tiny/ltx", "--revision", "v1", "--prompt", "a cat", "--seed", "3")

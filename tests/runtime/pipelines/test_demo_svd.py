@@ -8,6 +8,8 @@ from training.clips.draw import draw
 from training.clips.measure import colour_of, motion_of, shape_centres
 from training.svd.scenes import FARTHEST, LAST_BUCKET, SEEN, WAYS, pairs, svd_scene
 
+pytestmark = pytest.mark.slow  # makes dozens of clips
+
 BUCKETS = (60, 150, 240)
 NEW = pairs(held_out=True)
 
