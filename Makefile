@@ -10,7 +10,7 @@ demo: $(SLIM)/installed
 
 # The development environment, the linters and every test but the slow ones; tiny models are faster on one thread.
 test: $(DEV)/installed lint
-	OMP_NUM_THREADS=1 $(DEV)/bin/pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(DEV)/bin/pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: $(DEV)/installed
 	$(DEV)/bin/pytest -m slow
