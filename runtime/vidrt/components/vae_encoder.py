@@ -37,5 +37,4 @@ class VaeEncoder(EngineComponent):
             return
         (stage,) = self.engine.stages
         size = _LATENT_FRAMES * temporal_compression
-        with stage.held():
-            yield from through(stage, Parts(first=size + 1, others=size), frames, {})
+        yield from through(stage, Parts(first=size + 1, others=size), frames, {})
