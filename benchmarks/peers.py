@@ -1,10 +1,11 @@
 """Vidrt beside what one would take instead, in turn, on the same checkpoint and request, each run a process of its own.
 
-    python benchmarks/peers.py WORK [CASE ...] [--genai PYTHON] [--rounds 2] [--warmups 1] [--only NAME ...]
+    python benchmarks/peers.py WORK [CASE ...] [--genai PYTHON] [--rounds 2] [--warmups 1] [--only NAME ...] [--make]
 
 WORK keeps what is made for it, gigabytes of random weights and engines. CASE is one of `peers_cases.py`'s, by default
 those that say most; results of cases that are not run are kept. PYTHON is that of an environment with openvino-genai
-and optimum-intel; without it openvino-genai is left out. Both sides follow diffusers' conventions.
+and optimum-intel; without it openvino-genai is left out. --make only makes what is to be played. Both sides follow
+diffusers' conventions.
 
 Seconds are the clock's from the start of the process on; `cpu` are the processors', all threads together. Compiled
 kernels of PyTorch are kept between runs, so that only its first one compiles: that one is in `first_run`.
@@ -50,6 +51,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--warmups", type=int, default=1)
     parser.add_argument("--only", action="append", metavar="NAME", help="a peer; the results of others are kept")
+    parser.add_argument("--make", action="store_true", help="make what is played, and stop")
     options = parser.parse_intermixed_args()
     for known, given in ((CASES, options.cases), (PEERS, options.only or ())):
         if unknown := [name for name in given if name not in known]:
@@ -69,6 +71,8 @@ def _environment(caches: str) -> dict[str, str]:
 def _take(name: str, case: Video | Part, made: Made, options: argparse.Namespace, environment: dict[str, str]) -> None:
     peers = {title: peer for title, peer in PEERS.items() if _takes_part(title, peer, case, made, options.only)}
     folders = {title: made.folder(peer, case.checkpoint) for title, peer in peers.items()}
+    if options.make:
+        return
     print(f"{name}: {case.title}; about {case.minutes} minutes where nothing else runs", flush=True)
     commands = {title: _command(peer, case, folders[title], made) for title, peer in peers.items()}
     runs: dict[str, list[dict[str, float]]] = {title: [] for title in peers}
