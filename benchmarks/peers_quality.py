@@ -17,6 +17,7 @@ PROMPTS = (
     "a blue square grows",
     "a purple circle moves down on a striped background",
 )
+FPS = 8  # what the embedded model was trained on
 Frames = list[np.ndarray]
 
 
@@ -26,7 +27,7 @@ def theirs(folder: str, dtype: str, requests: list[dict[str, Any]]) -> Frames:
 
     pipe = DiffusionPipeline.from_pretrained(folder, torch_dtype=getattr(torch, dtype))
     pipe.set_progress_bar_config(disable=True)
-    fixed = {"decode_timestep": [0.05], "decode_noise_scale": [0.025], "output_type": "np"}
+    fixed = {"frame_rate": FPS, "decode_timestep": [0.05], "decode_noise_scale": [0.025], "output_type": "np"}
     return [
         np.asarray(pipe(**request, **fixed, generator=torch.Generator().manual_seed(seed)).frames[0]) * 255
         for seed, request in enumerate(requests)
@@ -38,7 +39,7 @@ def ours(bundle: str, backend: str, requests: list[dict[str, Any]]) -> Frames:
 
     with load_pipeline(bundle, device="cpu", backend=backend, keep_loaded=True) as pipeline:
         return [
-            pipeline(**request, seed=seed, compat="diffusers").frames.astype(np.float64)
+            pipeline(**request, seed=seed, fps=FPS, compat="diffusers").frames.astype(np.float64)
             for seed, request in enumerate(requests)
         ]
 
