@@ -7,6 +7,7 @@ those that say most; results of cases that are not run are kept. PYTHON is that 
 and optimum-intel; without it openvino-genai is left out. --make only makes what is to be played. Both sides follow
 diffusers' conventions.
 
+The first case of a call is taken once before it counts, later ones only where PyTorch compiles: files are then known.
 Seconds are the clock's from the start of the process on; `cpu` are the processors', all threads together. Compiled
 kernels of PyTorch are kept between runs, so that only its first one compiles: that one is in `first_run`.
 """
@@ -38,9 +39,10 @@ def main() -> None:
     """Takes the cases one after the other and writes each as it ends."""
     options = _options()
     made = Made(options.work.resolve(), options.genai)
-    for name in options.cases or ESSENTIAL:
-        with tempfile.TemporaryDirectory() as caches:
+    with tempfile.TemporaryDirectory() as caches:
+        for name in options.cases or ESSENTIAL:
             _take(name, CASES[name], made, options, _environment(caches))
+            options.warm = True
 
 
 def _options() -> argparse.Namespace:
@@ -56,11 +58,12 @@ def _options() -> argparse.Namespace:
     for known, given in ((CASES, options.cases), (PEERS, options.only or ())):
         if unknown := [name for name in given if name not in known]:
             parser.error(f"{unknown[0]} is none of {', '.join(known)}")
+    options.warm = False  # whether a case was taken already
     return options
 
 
 def _environment(caches: str) -> dict[str, str]:
-    """Caches of this case alone, and modules compiled as an installed package's are."""
+    """Caches of these cases alone, and modules compiled as an installed package's are."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return {
         "TORCHINDUCTOR_CACHE_DIR": f"{caches}/inductor", "VIDRT_HOME": f"{caches}/vidrt", "XDG_CACHE_HOME": caches,
@@ -75,12 +78,15 @@ def _take(name: str, case: Video | Part, made: Made, options: argparse.Namespace
         return
     print(f"{name}: {case.title}; about {case.minutes} minutes where nothing else runs", flush=True)
     commands = {title: _command(peer, case, folders[title], made) for title, peer in peers.items()}
+    warmups = {
+        title: 0 if options.warm and peer.kind != "compiled" else options.warmups for title, peer in peers.items()
+    }
     runs: dict[str, list[dict[str, float]]] = {title: [] for title in peers}
     failed: dict[str, str] = {}
     for number in range(options.warmups + options.rounds):
         begin = time.monotonic()
         for title, command in commands.items():
-            if title in failed:
+            if title in failed or number < options.warmups - warmups[title]:
                 continue
             try:
                 runs[title].append(watched(command, environment).figures)
@@ -89,14 +95,16 @@ def _take(name: str, case: Video | Part, made: Made, options: argparse.Namespace
             _tell(number, title, runs[title], failed.get(title))
         left = (options.warmups + options.rounds - 1 - number) * (time.monotonic() - begin) / 60
         print(f"  round {number} done; {left:.0f} minutes left at this pace", flush=True)
-    rows = {
-        title: _row(peers[title], case, folders[title], found, min(options.warmups, len(found) - 1))
-        for title, found in runs.items()
-        if found and title not in failed
-    }
+        if number >= options.warmups:
+            rows = {
+                title: _row(peers[title], case, folders[title], found, warmups[title])
+                for title, found in runs.items()
+                if title not in failed
+            }
+            _keep(name, case, rows, failed, options)
     if isinstance(case, Video) and case.prompts:
         _add_quality(rows, folders, case)
-    _keep(name, case, rows, failed, options)
+        _keep(name, case, rows, failed, options)
 
 
 def _takes_part(title: str, peer: Peer, case: Video | Part, made: Made, only: list[str] | None) -> bool:
