@@ -23,6 +23,11 @@ _DEVICE = "CPU"
 # random weights 4.2e-3 from fp32 where OpenVINO's own choice is 4.7e-2 from it, as fast, in half of the memory.
 _COMPUTES_IN = {Precision.BF16: "bf16"}
 _ELSE = "f32"
+# What OpenVINO calls the widening of weights that it is not to carry out when it opens a graph. Carried out then, they
+# lie in memory in fp32, are packed from there when they are first used, and stay: on one layer of the 2B transformer in
+# bf16 697 MB of the process's own instead of 277, on T5 2.3 GB instead of 0.8, results the same to the last bit.
+_LEFT_TO_USE = "decompression_0"
+_STORED_IN = ("bf16", "f16")
 
 
 class OpenvinoSession(Closing):
@@ -79,9 +84,20 @@ def _compiled(path: Path, precision: Precision, what: str) -> Any:
     computes_in = _ELSE if is_half(path.name) else _COMPUTES_IN.get(precision, _ELSE)
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": computes_in}
     try:
-        return library.module.Core().compile_model(path, _DEVICE, settings)
+        core = library.module.Core()
+        graph = core.read_model(path)
+        _keep_as_stored(graph)
+        return core.compile_model(graph, _DEVICE, settings)
     except Exception as error:  # as above
         raise failure(f"OpenVINO cannot open the {what}: {_reason(error)}.", error) from error
+
+
+def _keep_as_stored(graph: Any) -> None:
+    """Leaves weights in their file, in the type that they are stored in, until they are used."""
+    for node in graph.get_ops():
+        widens = node.get_type_name() == "Convert" and node.get_input_element_type(0).get_type_name() in _STORED_IN
+        if widens and node.input_value(0).get_node().get_type_name() == "Constant":
+            node.get_rt_info()[_LEFT_TO_USE] = True
 
 
 def _reason(error: Exception) -> str:
