@@ -92,4 +92,5 @@ def test_what_was_counted_is_in_the_manifest(bundles):
     for group in read_bundle(bundles("0.9.5")).engines.values():
         for engine in group:
             assert engine.activations is not None
-            assert all(stage.activations is not None for stage in engine.stages)
+            assert engine.operations is not None
+            assert all(stage.activations and stage.operations for stage in engine.stages)
