@@ -81,6 +81,11 @@ class Engine:
     activations: Activations | None = None
     operations: Operations | None = None
 
+    @property
+    def identity(self) -> str:
+        """What tells it from every engine that computes something else, or computes it otherwise."""
+        return json.dumps([self.backend, self.precision, self.key], sort_keys=True)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
