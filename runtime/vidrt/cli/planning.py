@@ -64,7 +64,7 @@ def _disk(run: Any, decoding: Sizes) -> list[str]:
 
 
 def _unknown(engines: dict[str, Engine]) -> list[str]:
-    missing = [name for name, engine in engines.items() if not is_known(engine)]
+    missing = [name for name, engine in engines.items() if not is_known(engine) or engine.operations is None]
     if not missing:
         return []
     told = f"Not known of {', '.join(missing)}: the bundle is of an older vidrt."

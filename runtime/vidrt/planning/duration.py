@@ -10,7 +10,9 @@ from vidrt.pipelines.evaluations import Evaluations
 from vidrt.planning.phases import NAMES
 from vidrt.seen_times import SeenTimes
 
+_NAMES = {Component.VAE_DECODER: "decoding"}  # in whatever way
 _MINUTE, _HOUR = 60, 3600
+_LEAST, _BRIEF = 0.05, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ def durations(asked: Iterable[Evaluations], engines: Mapping[str, Engine], seen:
 
 
 def _duration(component: Component, group: Sequence[Evaluations], engine: Engine, seen: SeenTimes) -> Duration:
-    name, runs = NAMES[component], sum(one.count for one in group)
+    name, runs = _NAMES.get(component, NAMES[component]), sum(one.count for one in group)
     known = engine.operations
     if known is None:
         return Duration(name=name, runs=runs, operations=None, seconds=None)
@@ -73,7 +75,7 @@ def duration_lines(found: Sequence[Duration], *, is_at_most: bool = False) -> It
         found: the phases.
         is_at_most: steps may be left out.
     """
-    rows = [(phase.name, _spoken(phase.seconds), f"{phase.runs} {_plural(phase.runs)}") for phase in found]
+    rows = [(phase.name, _told(phase), f"{phase.runs} {_plural(phase.runs)}") for phase in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield "Estimated time, by how fast the engines were here:"
     for name, told, runs in rows:
@@ -83,15 +85,21 @@ def duration_lines(found: Sequence[Duration], *, is_at_most: bool = False) -> It
         yield f"In all {'at most' if is_at_most else 'about'} {_spoken(sum(known))}."
 
 
+def _told(phase: Duration) -> str:
+    if phase.operations is None:
+        return "not known"
+    return "not known until a run was made" if phase.seconds is None else _spoken(phase.seconds)
+
+
 def _plural(runs: int) -> str:
     return "run" if runs == 1 else "runs"
 
 
-def _spoken(seconds: float | None) -> str:
+def _spoken(seconds: float) -> str:
     """Seconds as people say them."""
-    if seconds is None:
-        return "not known until a run was made"
-    if seconds < 10:  # noqa: PLR2004 - a digit more for what is short
+    if seconds < _LEAST:
+        return "under 0.1 s"
+    if seconds < _BRIEF:
         return f"{seconds:.1f} s"
     if seconds < 2 * _MINUTE:
         return f"{seconds:.0f} s"
