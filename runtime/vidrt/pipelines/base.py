@@ -9,9 +9,10 @@ from vidrt_engines.names import Component
 
 from vidrt.closing import Closing
 from vidrt.components.base import EngineComponent
-from vidrt.devices import described
+from vidrt.devices import Device, described
 from vidrt.errors import RequestError
 from vidrt.output.video import Video
+from vidrt.pipelines.evaluations import Evaluations
 from vidrt.pipelines.options import Options, Step
 from vidrt.pipelines.request import Run
 from vidrt.pipelines.svd_request import SvdRun
@@ -27,6 +28,11 @@ class Pipeline(Closing):
     ) -> None:
         self.bundle, self.components = bundle, components
         self._progress, self._resources = progress, resources
+
+    @property
+    def place(self) -> Device:
+        """Where the engines run."""
+        return self._resources.device
 
     @property
     def device(self) -> str:
@@ -79,6 +85,14 @@ class Pipeline(Closing):
     @abstractmethod
     def sizes(self, **options: Unpack[Options]) -> list[tuple[Component, dict[str, int]]]:
         """The components that a request takes and the sizes of their axes, each as often as it meets others.
+
+        Raises:
+            RequestError: what cannot be right.
+        """
+
+    @abstractmethod
+    def evaluations(self, **options: Unpack[Options]) -> list[Evaluations]:
+        """What a request asks of each engine: how many runs, at which sizes.
 
         Raises:
             RequestError: what cannot be right.
