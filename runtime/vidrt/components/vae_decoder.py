@@ -1,7 +1,7 @@
 """The decoder of LTX-Video's VAE."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import numpy as np
 
@@ -30,7 +30,16 @@ class VaeDecoder(EngineComponent):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps what `stream` runs open until the context ends: the stages, or the engine where there are none."""
+        """Keeps open what videos decoded one after the other share: the engine where there are no stages.
+
+        Stages are opened as a video comes to them and closed behind it: together they would take more memory.
+        """
+        with nullcontext() if self.engine.stages else self.engine.held():
+            yield
+
+    @contextmanager
+    def wholly_held(self) -> Iterator[None]:
+        """Keeps open all that `stream` runs, for many short videos such as tiles."""
         with ExitStack() as stack:
             for engine in self.engine.stages or (self.engine,):
                 stack.enter_context(engine.held())

@@ -73,7 +73,7 @@ class FrameDecoder:
             parts = list(self._decoder.stream(np.ascontiguousarray(tile), timestep, noise))
             return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=_TIME)
 
-        with self._decoder.held():
+        with self._decoder.wholly_held():
             yield from decode_tiled(decode, latents, maps, in_latents(self._tiles, self._settings))
 
     def _shrink(self, shape: Sequence[int], error: Exception) -> None:

@@ -2,11 +2,11 @@
 
 from vidrt.errors import EngineError, OutOfMemoryError
 
-# As onnxruntime, OpenVINO, the C++ library, CUDA, cuDNN, cuBLAS and TensorRT say it.
+# As onnxruntime, OpenVINO, the C and C++ libraries, CUDA, cuDNN, cuBLAS and TensorRT say it.
 _SIGNS = (
     "bad_alloc", "bad allocation", "failed to allocate memory", "out of memory", "outofmemory", "out_of_memory",
     "alloc_failed", "cudaerrormemoryallocation", "smaller than requested bytes", "not enough memory",
-    "unable to allocate",
+    "unable to allocate", "cannot allocate memory",
 )  # fmt: skip
 
 

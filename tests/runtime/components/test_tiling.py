@@ -43,7 +43,7 @@ def decoded(decoder, latents, tiles):
     def tile(part, _):
         return np.concatenate(list(decoder.stream(np.ascontiguousarray(part), 0.05)), axis=2)
 
-    with decoder.held():
+    with decoder.wholly_held():
         return list(decode_tiled(tile, latents, (), tiles.in_latents(SIDE, TIME)))
 
 
