@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.devices import parse_device
-from vidrt.planning.engines import run_bytes, streamed_bytes
+from vidrt.planning.engines import LatentSize, run_bytes
+from vidrt.planning.streaming import streamed_bytes
 from vidrt.sessions.component_engine import ComponentEngine
 from vidrt_engines.axes import axis_sizes
 from vidrt_engines.manifest import read_manifest
@@ -65,7 +66,7 @@ else:
         stream = decoder.stream(latents)
         for part in stream:
             del part
-        estimate = streamed_bytes(played.component, engine, *latents.shape[2:])
+        estimate = streamed_bytes(played.component, engine, LatentSize.of(latents.shape[2:]))
 print(json.dumps({{"seconds": time.perf_counter() - begin, "peak_mb": peak / 1e6, "estimate_mb": estimate / 1e6}}))
 """
 

@@ -4,7 +4,7 @@ import ctypes
 import functools
 from collections.abc import Callable
 
-_MAP_FROM, _LARGE = -3, 4 << 20  # glibc's M_MMAP_THRESHOLD, and bytes
+_MAP_FROM, _LARGE = -3, 1 << 20  # glibc's M_MMAP_THRESHOLD, and bytes
 
 
 def release_free_memory() -> None:
@@ -19,7 +19,7 @@ def release_free_memory() -> None:
 
 @functools.cache
 def map_large_blocks() -> None:
-    """Has glibc bring each block of some megabytes from the system and give it back at once, from here on.
+    """Has glibc bring each block of a megabyte and more from the system and give it back at once, from here on.
 
     Left to itself it takes blocks of up to 32 MB from its heap once some were freed. Where each is a little larger
     than the one before, as in the last part of a streamed video, none fits where another was: half as much again was

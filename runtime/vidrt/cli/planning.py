@@ -6,6 +6,7 @@ from vidrt_engines.manifest import Engine
 from vidrt_engines.names import Component
 
 from vidrt.components.tiles import Tiles
+from vidrt.errors import RequestError
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.pipelines.options import Options
@@ -24,17 +25,19 @@ def plan_lines(pipeline: Pipeline, request: Options) -> list[str]:
     Raises:
         RequestError: the request cannot be right.
     """
-    run: Any = pipeline.check(**request)
+    run: Any = pipeline.settled(**request)
     by_component = pipeline.sizes(**request)
     engines = {name: component.engine.engine for name, component in pipeline.components.items()}
     found = phases(by_component, engines)
     decoding = dict(by_component)[Component.VAE_DECODER]
     if isinstance(pipeline, LtxVideoPipeline):
-        found += decoding_ways(engines[Component.VAE_DECODER], decoding, pipeline.bundle.ltx, _TILES)
-    free = free_host_bytes()
+        found += decoding_ways(engines[Component.VAE_DECODER], decoding, pipeline.bundle.ltx, _TILES, run.num_videos)
+    free, limit = free_host_bytes(), pipeline.memory_limit
     head = f"{run.height}x{run.width}, {run.num_frames} frames, {run.num_videos} at once, {pipeline.device}"
     there = [] if free is None else [f"{spoken(free)} of memory are free."]
-    return [head, *lines(found, free), *_resident(found, engines), *_disk(run, decoding), *there, *_unknown(engines)]
+    rows = lines(found, free, limit)
+    ends = [*_limited(pipeline, request), *_disk(run, decoding), *there, *_unknown(engines)]
+    return [head, *rows, *_resident(found, engines), *ends]
 
 
 def _resident(found: list[Phase], engines: dict[str, Engine]) -> list[str]:
@@ -45,6 +48,16 @@ def _resident(found: list[Phase], engines: dict[str, Engine]) -> list[str]:
     kept = [weights(engine) for engine in engines.values()]
     total = max(need.own for need in needs) + sum(one.own + one.mapped for one in kept)
     return [f"With all engines kept open at most {spoken(total)}."]
+
+
+def _limited(pipeline: Pipeline, request: Options) -> list[str]:
+    """What a memory limit makes of the request, or what would help; on a device the limit is another."""
+    if pipeline.memory_limit is None:
+        return []
+    try:
+        return pipeline.limited(**request) or [f"All of it fits into {spoken(pipeline.memory_limit)}."]
+    except RequestError as error:
+        return [str(error)]
 
 
 def _disk(run: Any, decoding: Sizes) -> list[str]:

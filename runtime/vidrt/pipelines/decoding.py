@@ -14,7 +14,7 @@ from vidrt.pipelines.latents import denormalise, to_bytes, unit_range
 from vidrt.pipelines.upscaling import resized_frames, tone_mapped
 
 _DEFAULT = DecodeOptions()
-_TOGETHER = 8  # frames that become bytes at once
+_TOGETHER = 2  # frames that become bytes at once
 
 
 def _silent(_: str) -> None:

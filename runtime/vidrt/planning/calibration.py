@@ -33,7 +33,7 @@ class Factors:
 # do without, it keeps what lies between its blocks. Videos beyond 256x384 with 25 frames were not measured at once.
 _LINEAR = Factors(weights=2.37, values=1.7)
 _CONVOLUTIONS = Factors(weights=1.48, values=0.5, at_once=False)
-_STAGES = Factors(weights=1.3, values=0.5, at_once=False)
+_STAGES = Factors(weights=1.1, values=0.2)
 _ARE_LINEAR = {Component.TEXT_ENCODER, Component.TRANSFORMER, Component.IMAGE_ENCODER}
 _MEASURED = {(Backend.ONNXRUNTIME, Component.TRANSFORMER), (Backend.ONNXRUNTIME, Component.VAE_DECODER)}
 
