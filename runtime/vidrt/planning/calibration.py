@@ -6,6 +6,9 @@ from vidrt_engines.names import Backend, Component
 
 # numpy and onnxruntime themselves, and a graph that is open: anonymous memory before the first run.
 PROCESS = 45_000_000
+# OpenVINO after the first run, of what the weights take in the type that it computes in: measured 1.1 with 2 layers of
+# T5-XXL, whose embeddings it does not pack, 1.5 with 2 of the transformer, 1.6 with the decoder.
+OPENVINO_HOLDS = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +31,10 @@ class Factors:
         return round(sum(both) if self.at_once else max(both))
 
 
-# benchmarks/memory_model.py on the CPU, least squares of relative errors: the 2B transformer, and LTX-Video 0.9.5's
-# decoder as a whole and by stages. A widened matrix is transposed beside itself. Where there is an arena, which stages
-# do without, it keeps what lies between its blocks. Videos beyond 256x384 with 25 frames were not measured at once.
+# benchmarks/memory_model.py on the CPU: the 2B transformer, and LTX-Video 0.9.5's decoder as a whole and by stages. A
+# widened matrix is transposed beside itself. Where there is an arena, which stages do without, it keeps what lies
+# between its blocks. Videos beyond 256x384 with 25 frames were not measured at once. Of what was counted of a stage's
+# values, which torch holds, onnxruntime holds a fifth, beside one widened weight.
 _LINEAR = Factors(weights=2.37, values=1.7)
 _CONVOLUTIONS = Factors(weights=1.48, values=0.5, at_once=False)
 _STAGES = Factors(weights=1.1, values=0.2)

@@ -11,7 +11,7 @@ from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.load import load_pipeline
 from vidrt.planning.calibration import PROCESS
 from vidrt.planning.decoding import Decoding
-from vidrt.planning.engines import LatentSize
+from vidrt.planning.engines import LatentSize, weights
 from vidrt.planning.limit import check_limit, chosen, fitting, over, picked, smaller_engines
 from vidrt_engines.manifest import read_bundle
 from vidrt_engines.names import Backend, Precision
@@ -126,6 +126,16 @@ def test_smaller_engines_are_named(bundles, changes, told):
     """What leaves weights in their file, or widens none."""
     engine = read_bundle(bundles("0.9.5")).engines["text_encoder"][0]
     assert smaller_engines(dataclasses.replace(engine, **changes), "text encoder") == told
+
+
+def test_openvino_holds_its_weights(bundles):
+    """They count as memory, not as a file; those in half precision are widened where the CPU has no bf16."""
+    engine = read_bundle(bundles("0.9.5")).engines["text_encoder"][0]
+    mapped = weights(engine)
+    held = weights(dataclasses.replace(engine, backend=Backend.OPENVINO))
+    half = weights(dataclasses.replace(engine, backend=Backend.OPENVINO, precision=Precision.FP16))
+    assert (mapped.own, held.mapped) == (0, 0)
+    assert half.own == 2 * held.own > 2 * mapped.mapped
 
 
 def test_older_bundles_are_refused(demo_copy, sentence):
