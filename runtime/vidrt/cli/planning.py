@@ -3,13 +3,14 @@
 from typing import Any
 
 from vidrt_engines.manifest import Engine
-from vidrt_engines.names import Component
+from vidrt_engines.names import Backend, Component
 
 from vidrt.components.tiles import Tiles
 from vidrt.errors import RequestError
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.pipelines.options import Options
+from vidrt.planning import quantised
 from vidrt.planning.engines import is_known, weights
 from vidrt.planning.machine import free_host_bytes
 from vidrt.planning.phases import Phase, Sizes, decoding_ways, phases
@@ -36,18 +37,32 @@ def plan_lines(pipeline: Pipeline, request: Options) -> list[str]:
     head = f"{run.height}x{run.width}, {run.num_frames} frames, {run.num_videos} at once, {pipeline.device}"
     there = [] if free is None else [f"{spoken(free)} of memory are free."]
     rows = lines(found, free, limit)
-    ends = [*_limited(pipeline, request), *_disk(run, decoding), *there, *_unknown(engines)]
+    more = [*_text_encoders(found, engines), *_unmeasured(engines)]
+    ends = [*_limited(pipeline, request), *_disk(run, decoding), *there, *more, *_unknown(engines)]
     return [head, *rows, *_resident(found, engines), *ends]
 
 
 def _resident(found: list[Phase], engines: dict[str, Engine]) -> list[str]:
     """What a service with engines that stay open takes; each phase by itself is in the table."""
-    needs = [phase.need for phase in found if phase.need is not None]
-    if not needs:
+    needs = [(phase, phase.need) for phase in found if phase.need is not None]
+    ways = [one for one in needs if one[0].component is Component.VAE_DECODER]
+    if not ways:
         return []
-    kept = [weights(engine) for engine in engines.values()]
-    total = max(need.own for need in needs) + sum(one.own + one.mapped for one in kept)
-    return [f"With all engines kept open at most {spoken(total)}."]
+    kept = sum(one.own + one.mapped for one in map(weights, engines.values()))
+    others = max((need.own for phase, need in needs if phase.component is not Component.VAE_DECODER), default=0)
+    totals = [f"{phase.name} {spoken(max(need.own, others) + kept)}" for phase, need in ways]
+    return [f"With all engines kept open at most: {', '.join(totals)}."]
+
+
+def _text_encoders(found: list[Phase], engines: dict[str, Engine]) -> list[str]:
+    own = next((phase.need.own for phase in found if phase.component is Component.TEXT_ENCODER and phase.need), None)
+    return [] if own is None else list(quantised.lines(engines[Component.TEXT_ENCODER], own))
+
+
+def _unmeasured(engines: dict[str, Engine]) -> list[str]:
+    backends = dict.fromkeys(str(engine.backend) for engine in engines.values())
+    others = [name for name in backends if name not in (Backend.ONNXRUNTIME, Backend.OPENVINO)]
+    return [f"Estimated, not measured, for {' and '.join(others)}."] if others else []
 
 
 def _limited(pipeline: Pipeline, request: Options) -> list[str]:
