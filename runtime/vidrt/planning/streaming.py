@@ -31,9 +31,13 @@ def streamed_bytes(component: Component, engine: Engine, size: LatentSize, chunk
     work = [values_bytes(part.activations, part.sizes, times) for part in parts]
     if all(part.is_whole for part in parts):  # each stage works once: what it was given and what is kept before it
         kept = accumulate((part.state for part in parts), initial=0)
-        return PROCESS + max(own + part.chunk + before for own, part, before in zip(work, parts, kept, strict=False))
+        whole = zip(work, parts, kept, strict=False)  # a stage that has seen the end was measured to keep about half
+        return PROCESS + max(own + part.chunk + before // 2 for own, part, before in whole)
     gathered = min(parts[0].gives, AHEAD)  # the first works in advance, and what it passes on waits
-    carried = gathered + sum(part.state + part.chunk + part.passed for part in parts) - parts[0].passed
+    joined = sum(min(part.passed, part.gives - part.passed) for part in parts[1:])
+    carried = (
+        gathered + sum(part.state + part.chunk for part in parts) + sum(part.passed for part in parts[1:]) + joined
+    )
     later = (own + part.state + carried for own, part in zip(work[1:], parts[1:], strict=True))
     beside = parts[0].chunk + parts[0].state + gathered if parts[0].gives <= AHEAD else carried
     first = work[0] + beside + (0 if parts[0].is_whole else parts[0].state)
@@ -49,7 +53,8 @@ class _Part:
         sizes: of its inputs' axes.
         state: what it keeps from one part to the next, of which there are two while it works.
         chunk: what it is given.
-        passed: what it has passed on and the stage behind it takes bit by bit.
+        passed: what it has passed on and the stage behind it takes bit by bit; from the second time on it is joined
+            with what still waits, in memory of its own.
         gives: all that it passes on of the video.
         is_whole: whether it sees the whole video at once.
     """
