@@ -95,9 +95,12 @@ class LtxLimit:
     def _smaller(self, run: Run, texts: Sequence[TextLength]) -> list[str]:
         frames = self._most_frames(run, texts)
         fewer = [] if frames is None else [f"at most {frames} frames"]
-        one = ["one video at a time"] if run.num_videos > 1 else []
-        single = ["a single pass"] if len(run.passes) > 1 else []
-        return [*fewer, "a smaller size", *one, *single]
+        others = {
+            "one video at a time": dataclasses.replace(run, num_videos=1),
+            "a single pass": dataclasses.replace(run, passes=run.passes[:1]),
+        }
+        helps = [name for name, other in others.items() if other != run and self._fits(other, texts)]
+        return [*fewer, "a smaller size", *helps]
 
     def _most_frames(self, run: Run, texts: Sequence[TextLength]) -> int | None:
         """The longest video that fits at this size, or None where none does that has what it should show."""

@@ -66,7 +66,9 @@ def weights(engine: Engine) -> Need:
 def run_bytes(component: Component, engine: Engine, sizes: Mapping[str, int]) -> int:
     """What a run takes besides the weights' file, with the process itself; the engine's activations are known."""
     assert engine.activations is not None
-    held = sum(tensor_bytes(spec.axes, sizes) for spec in (*engine.inputs, *engine.outputs))
+    tensors = (spec.axes for spec in (*engine.inputs, *engine.outputs))
+    # the upscaler's latents, whose larger axes no run names, are small beside its values
+    held = sum(tensor_bytes(axes, sizes) for axes in tensors if all(axis in sizes or axis.isdigit() for axis in axes))
     return PROCESS + held + values_bytes(engine.activations, sizes, factors(component))
 
 

@@ -75,14 +75,15 @@ def refuse_over(phases: Iterable[Phase], limit: int, remedies: Callable[[Phase],
     Raises:
         RequestError: the first that is over the limit.
     """
-    for phase in phases:
-        if phase.need is not None and phase.need.own > limit:
-            raise RequestError(over(phase.name, phase.need.own, limit, remedies(phase)))
+    known = [(phase, phase.need.own) for phase in phases if phase.need is not None]
+    for phase, own in known:
+        if own > limit:
+            raise RequestError(over(phase.name, own, limit, remedies(phase), max(taken for _, taken in known)))
 
 
-def over(what: str, own: int, limit: int, remedies: Sequence[str]) -> str:
-    """A sentence: what is over the limit, and what would help."""
-    *others, last = [*remedies, f"a limit of {_rounded_up(own)}"]
+def over(what: str, own: int, limit: int, remedies: Sequence[str], least: int = 0) -> str:
+    """A sentence: what is over the limit, and what would help; `least` is what others take besides."""
+    *others, last = [*remedies, f"a limit of {_rounded_up(max(own, least))}"]
     helps = f"{', '.join(others)} or {last}" if others else last
     told = f"{what[0].upper()}{what[1:]} would take {spoken(own)} of memory by estimate"
     return f"{told}, and the limit is {spoken(limit)}: take {helps}."
