@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
-PACKAGES = ("vidrt", "numpy", "onnxruntime", "torch", "diffusers", "transformers")
+PACKAGES = ("vidrt", "numpy", "onnxruntime", "openvino", "torch", "diffusers", "transformers")
 
 
 @dataclass(frozen=True)

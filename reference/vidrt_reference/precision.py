@@ -68,5 +68,9 @@ def _is_within(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(head, pattern) for head in heads for pattern in patterns)
 
 
-def _widen_output(module: nn.Module, inputs: object, output: Tensor) -> Tensor:  # noqa: ARG001 - torch's signature
-    return widened(output)
+def _widen_output(
+    module: nn.Module,  # noqa: ARG001 - torch's signature
+    inputs: object,  # noqa: ARG001
+    output: Tensor | tuple[Tensor, ...],
+) -> Tensor | tuple[Tensor, ...]:
+    return tuple(map(widened, output)) if isinstance(output, tuple) else widened(output)

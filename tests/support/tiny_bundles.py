@@ -37,6 +37,18 @@ def unchecked(**changes: Any) -> Options:
     return Options(**{"limits": Limits(seconds=0), **changes})
 
 
+def roughly() -> Options:
+    """Return options by which random weights in bf16 are compared with fp32, and may be further off than trained ones.
+
+    Through a few dozen layers of 8 channels each the last bit of a sum, which is the CPU's, grows to a half of the
+    distance: measured 0.6e-2 to 1.2e-2 for the same encoder.
+    """
+    from vidrt_export.backends.base import Options
+    from vidrt_export.checks.precision import Limits
+
+    return Options(limits=Limits(tolerance=2e-2))
+
+
 def plan(
     source: Path,
     *,

@@ -2,14 +2,17 @@
 
 In int8 the matrices of linear layers are whole numbers, and so is what multiplies them.
 
-Beside the graph for every provider lies one for CUDA, which computes in the weights' own type, where onnxruntime has
-kernels for it: not for the VAEs, of which some operators have none in bf16. Both share the weights.
+Beside the graph for every provider lies one that computes in the weights' own half precision, and keeps in fp32 what
+loses by it. Onnxruntime plays it on CUDA, where it has kernels for it: not for the VAEs, of which some operators have
+none in bf16. OpenVINO plays it on a CPU that computes in bf16, stages included. All graphs share the weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import onnx_ir as ir
+from torch import nn
+from vidrt_engines.graphs import half_name
 from vidrt_engines.names import Component, Precision
 from vidrt_engines.precisions import SAFE_FP16
 
@@ -23,10 +26,9 @@ from vidrt_export.writing.files import file_hash
 from vidrt_export.writing.graph import attach_weights, compute_early
 from vidrt_export.writing.weights import Placed, hash_weights, kept_dtypes, place, size_of, write_weights
 
-GRAPH, CUDA_GRAPH, WEIGHTS = "model.onnx", "model.cuda.onnx", "model.weights"
+GRAPH, WEIGHTS = "model.onnx", "model.weights"
 STAGE_GRAPH = "stage_{}.onnx"
-_HALVES = {Precision.FP16, Precision.BF16}
-_ON_CUDA = {Component.TEXT_ENCODER, Component.TRANSFORMER}
+_FP16_ON_CUDA = {Component.TEXT_ENCODER, Component.TRANSFORMER}
 # Tracing and optimising a graph holds the graph and PyTorch, never the weights: measured with 48 layers.
 TRACING_BYTES = 900 << 20
 TRACING_SECONDS, BYTES_A_SECOND = 6.0, 250e6
@@ -50,7 +52,7 @@ def memory_bytes(step: Step) -> int:  # noqa: ARG001 - as every backend
 
 def seconds(step: Step) -> float:
     """Tracing, once for each graph and once for all stages together, and the weights at a disk's pace."""
-    graphs = 1 + has_cuda_graph(step.part.component, step.precision) + bool(step.part.stages)
+    graphs = (1 + bool(step.part.stages)) * (1 + has_half_graphs(step.part.component, step.precision))
     return graphs * TRACING_SECONDS + disk_bytes(step) / BYTES_A_SECOND
 
 
@@ -61,8 +63,6 @@ def check(step: Step) -> None:
 def write(step: Step, folder: Path, console: Console) -> Built:
     """Writes the graph and those of its stages, and the weights of all beside them."""
     part = _played(step)
-    console.note("  tracing the graph")
-    model = trace(part.make, part.signature, part.sizes)
     tensors = part.used()
     placed = place(tensors, kept_dtypes(tensors, step.precision))
     with console.bytes_of("writing weights", part.weight_bytes) as advance:
@@ -70,25 +70,49 @@ def write(step: Step, folder: Path, console: Console) -> Built:
     if part is not step.part:  # an engine in int8 is of the same weights as one that keeps them
         with console.bytes_of("hashing the weights", step.part.weight_bytes) as advance:
             stored_hash = hash_weights(step.part.used(), advance)
-    files = {GRAPH: _save(model, placed, folder / GRAPH), WEIGHTS: weights_hash}
+    console.note("  tracing the graph")
+    files = _graphs(part, placed, folder)
     key = {"graph": files[GRAPH]}
-    if has_cuda_graph(part.component, step.precision):
-        prepare = prepared(part, step.precision)
-        model = trace(part.make, part.signature, part.sizes, prepare=prepare)
-        files[CUDA_GRAPH] = _save(model, placed, folder / CUDA_GRAPH)
+    if has_half_graphs(part.component, step.precision):
+        console.note(f"  tracing the graph in {step.precision}")
+        files |= _graphs(part, placed, folder, prepared(part, step.precision))
     stages = tuple(STAGE_GRAPH.format(number) for number in range(len(part.stages)))
-    for name, stage in zip(stages, part.stages, strict=True):
-        model = trace(stage.make, stage.signature, stage.sizes)
+    return Built(
+        files={GRAPH: files.pop(GRAPH), WEIGHTS: weights_hash, **files}, weights=stored_hash, key=key, stages=stages
+    )
+
+
+def has_half_graphs(component: Component, precision: Precision) -> bool:
+    """Whether there are graphs that compute in the weights' own type: in bf16, and in fp16 where CUDA alone plays them.
+
+    What is not safe in fp16 has none.
+    """
+    in_fp16 = precision is Precision.FP16 and component in _FP16_ON_CUDA and component not in SAFE_FP16
+    return precision is Precision.BF16 or in_fp16
+
+
+def _graphs(
+    part: Part, placed: Mapping[str, Placed], folder: Path, prepare: Callable[[nn.Module], nn.Module] | None = None
+) -> dict[str, str]:
+    """Writes a component's graph and those of its stages, and gives their hashes by name.
+
+    Args:
+        part: the component.
+        placed: where its weights lie in the file beside the graphs.
+        folder: where all lie.
+        prepare: changes its modules to the precision they compute in; None is fp32.
+    """
+    name = half_name if prepare else str
+    model = trace(part.make, part.signature, part.sizes, prepare=prepare)
+    files = {name(GRAPH): _save(model, placed, folder / name(GRAPH))}
+    for number, stage in enumerate(part.stages):
+        model = trace(stage.make, stage.signature, stage.sizes, prepare=prepare)
         compute_early(model, [spec.name for spec in stage.signature.outputs])
-        own = {key: where for key, where in placed.items() if key in model.graph.initializers}
-        files[name] = _save(model, own, folder / name)
-    return Built(files=files, weights=stored_hash, key=key, stages=stages)
-
-
-def has_cuda_graph(component: Component, precision: Precision) -> bool:
-    """Whether there is a graph for CUDA in the weights' own type: in half precision, where that is safe."""
-    safe = SAFE_FP16.get(component, precision) if precision is Precision.FP16 else precision
-    return precision in _HALVES and component in _ON_CUDA and safe is precision
+        file = name(STAGE_GRAPH.format(number))
+        files[file] = _save(
+            model, {key: at for key, at in placed.items() if key in model.graph.initializers}, folder / file
+        )
+    return files
 
 
 def _played(step: Step) -> Part:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vidrt_reference import passing
+from vidrt_reference.precision import narrowed, widened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,8 @@ class Stream:
     """A part of a video, between what was before and what will come.
 
     Args:
-        state: what each layer kept, in the order in which they run; tensors of no frames where the video begins.
+        state: what each layer kept, in the order in which they run; tensors of no frames where the video begins. In
+            fp32, whatever the layers compute in.
         last: (1,) of int64: 1 where the video ends with this part, else 0.
 
     Attributes:
@@ -77,16 +79,16 @@ class Stream:
 
     def extended(self, x: Tensor, front: int, back: int, keep: int) -> Tensor:
         """See `Time.extended`."""
-        window = passing.extended(self._carried(x, keep), x, self._last, front, back)
-        self.kept.append(window[:, :, -keep:])
+        window = passing.extended(narrowed(self._carried(x, keep), x.dtype), x, self._last, front, back)
+        self.kept.append(widened(window[:, :, -keep:]))
         return window
 
     def delayed(self, x: Tensor, by: int, like: Tensor) -> Tensor:
         """See `Time.delayed`."""
         if not by:
             return x
-        waiting = passing.extended(self._carried(x, by), x, self._last, 0, 0)
-        self.kept.append(waiting[:, :, -by:])
+        waiting = passing.extended(narrowed(self._carried(x, by), x.dtype), x, self._last, 0, 0)
+        self.kept.append(widened(waiting[:, :, -by:]))
         return passing.as_long(waiting, like)
 
     def without_first(self, x: Tensor, count: int) -> Tensor:

@@ -51,6 +51,8 @@ def through(
 ) -> Iterator[FloatArray]:
     """What a stage passes on of a flow of frames, as it comes; it holds its state and what waits for the next part.
 
+    Its engine is open from the first part to the last.
+
     Args:
         stage: the engine of the stage.
         parts: how the flow is cut.
@@ -61,15 +63,17 @@ def through(
     own = {spec.name: constants[spec.name] for spec in signature.inputs if spec.name in constants}
     state: dict[str, AnyArray] | None = None
     map_large_blocks()
-    for part, is_last in parts.cut(flow):
-        if state is None:
-            shapes = first_shapes(signature, part.shape)
-            state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        given = stage.run({CHUNK: part, LAST: np.array([is_last], np.int64), **own, **state})
-        passed: FloatArray = given.pop(PASSED)
-        state = {STATE + name.removeprefix(NEXT): values for name, values in given.items()}
-        release_free_memory()
-        yield passed
+    with stage.held():
+        for part, is_last in parts.cut(flow):
+            if state is None:
+                shapes = first_shapes(signature, part.shape)
+                state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+            given = stage.run({CHUNK: part, LAST: np.array([is_last], np.int64), **own, **state})
+            passed: FloatArray = given.pop(PASSED)
+            state = {STATE + name.removeprefix(NEXT): values for name, values in given.items()}
+            del given, part
+            release_free_memory()
+            yield passed
 
 
 def ahead(flow: Iterable[FloatArray], most: int) -> Iterator[FloatArray]:

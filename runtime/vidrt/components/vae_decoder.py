@@ -11,7 +11,7 @@ from vidrt.components.passing import Parts, ahead, through
 from vidrt.sessions.component_engine import ComponentEngine
 
 # The first stage takes the most while it works, half a gigabyte of widened weights, and passes on the least: 0.2 MB a
-# frame of 256x384. In advance, its peak and that of the others do not add up.
+# frame of 256x384. In advance, its peak and that of the others do not add up; where it is done, its engine is closed.
 AHEAD = 256 << 20
 
 
@@ -56,14 +56,13 @@ class VaeDecoder(EngineComponent):
             yield self(latents, timestep, noise)
             return
         constants = self._constants(latents, timestep, noise)
-        with self.held():
-            flow: Iterable[FloatArray] = [latents]
-            for number, (engine, stage) in enumerate(zip(self.engine.stages, self.engine.engine.stages, strict=True)):
-                parts = Parts(first=stage.first_frames, others=stage.first_frames, end=1)
-                flow = through(engine, parts, flow, constants)
-                if number == 0:
-                    flow = ahead(flow, AHEAD)
-            yield from flow
+        flow: Iterable[FloatArray] = [latents]
+        for number, (engine, stage) in enumerate(zip(self.engine.stages, self.engine.engine.stages, strict=True)):
+            parts = Parts(first=stage.first_frames, others=stage.first_frames, end=1)
+            flow = through(engine, parts, flow, constants)
+            if number == 0:
+                flow = ahead(flow, AHEAD)
+        yield from flow
 
     def __call__(
         self, latents: FloatArray, timestep: float | None = None, noise: Sequence[FloatArray] | None = None

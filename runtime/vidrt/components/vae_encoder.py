@@ -42,5 +42,4 @@ class VaeEncoder(EngineComponent):
             return
         (stage,) = self.engine.stages
         size = chunk_frames(temporal_compression)
-        with stage.held():
-            yield from through(stage, Parts(first=size + 1, others=size), frames, {})
+        yield from through(stage, Parts(first=size + 1, others=size), frames, {})

@@ -1,6 +1,7 @@
 """From denoised latents to frames."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import numpy as np
 from vidrt_engines.settings import LtxSettings
@@ -42,7 +43,8 @@ def stream_latents(
     """
     clean = decoder_latents(final, settings)
     frames = FrameDecoder(decoder, settings, options, note)
-    with decoder.held():
+    # stages are opened as a video comes to them, and closed behind it: together they would take more
+    with nullcontext() if decoder.engine.stages else decoder.held():
         for batch in clean[:, None] if options.slicing else [clean]:
             parts = (_as_bytes(part, final) for part in frames.frames(batch, final.timestep, final.maps))
             yield from _by_video(parts, len(batch))

@@ -66,13 +66,15 @@ class FrameDecoder:
 
     def _attempt(self, latents: FloatArray, timestep: float | None, maps: Sequence[FloatArray]) -> Iterator[FloatArray]:
         if self._tiles is None:
-            return self._decoder.stream(latents, timestep, maps)
+            yield from self._decoder.stream(latents, timestep, maps)
+            return
 
         def decode(tile: FloatArray, noise: Sequence[FloatArray]) -> FloatArray:
             parts = list(self._decoder.stream(np.ascontiguousarray(tile), timestep, noise))
             return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=_TIME)
 
-        return decode_tiled(decode, latents, maps, in_latents(self._tiles, self._settings))
+        with self._decoder.held():
+            yield from decode_tiled(decode, latents, maps, in_latents(self._tiles, self._settings))
 
     def _shrink(self, shape: Sequence[int], error: Exception) -> None:
         smaller = next(smaller_tiles(self._tiles, shape, self._decoder, self._settings), None)

@@ -6,9 +6,6 @@ from vidrt_engines.names import Backend, Component
 
 # numpy and onnxruntime themselves, and a graph that is open: anonymous memory before the first run.
 PROCESS = 45_000_000
-# OpenVINO after the first run, of what the weights take in the type that it computes in: measured 1.1 with 2 layers of
-# T5-XXL, whose embeddings it does not pack, 1.5 with 2 of the transformer, 1.6 with the decoder.
-OPENVINO_HOLDS = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)

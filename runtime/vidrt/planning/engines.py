@@ -7,8 +7,7 @@ from vidrt_engines.manifest import Engine
 from vidrt_engines.memory import Activations
 from vidrt_engines.names import Backend, Component, Precision
 
-from vidrt.cpu import computes_bf16
-from vidrt.planning.calibration import OPENVINO_HOLDS, PROCESS, Factors, factors
+from vidrt.planning.calibration import PROCESS, Factors, factors
 
 _FLOAT = 4
 _GRAPHS = (".onnx",)
@@ -45,21 +44,18 @@ class LatentSize:
 
 def streams(engine: Engine) -> bool:
     """Whether an engine is played stage by stage."""
-    return bool(engine.stages) and engine.backend is Backend.ONNXRUNTIME
+    return bool(engine.stages) and engine.backend.plays is Backend.ONNXRUNTIME
 
 
 def weights(engine: Engine) -> Need:
     """What the weights take while the engine is open.
 
-    onnxruntime leaves them in their file, but for quantised blocks, which it packs; OpenVINO holds all of them in the
-    type that it computes in, and packs them beside; TensorRT brings its plan to the device.
+    onnxruntime leaves them in their file, but for quantised blocks, which it packs; OpenVINO packs each when it is
+    first used, measured to take as much as they are stored in; TensorRT brings its plan to the device.
     """
     stored = sum(file.bytes for file in engine.files if not file.path.endswith(_GRAPHS))
     if engine.backend is Backend.ONNXRUNTIME and engine.precision is not Precision.GGUF:
         return Need(own=0, mapped=stored)
-    if engine.backend is Backend.OPENVINO:
-        is_widened = engine.precision is Precision.FP16 or (engine.precision is Precision.BF16 and not computes_bf16())
-        return Need(own=round(OPENVINO_HOLDS * stored * (2 if is_widened else 1)))
     return Need(own=stored)
 
 

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vidrt_engines.graphs import half_name
 from vidrt_engines.manifest import BundleFile, Engine, Stage, bundle_path
-from vidrt_engines.names import Backend, Component
+from vidrt_engines.names import Backend, Component, Precision
 
 from vidrt.arrays import FloatArray
+from vidrt.cpu import computes_bf16
 from vidrt.cuda.arrays import MixedArray
 from vidrt.cuda.driver import has_bindings
 from vidrt.devices import Device
@@ -23,15 +25,21 @@ from vidrt.sessions.openvino import OpenvinoSession
 from vidrt.sessions.resources import Resources
 from vidrt.sessions.tensorrt import TensorrtSession
 
-# onnxruntime computes bf16 and fp16 on CUDA alone, in a graph that may lie beside the one for every provider
-_CUDA_GRAPH = ".cuda.onnx"
+# onnxruntime computes in half precision on CUDA alone, and has kernels for these: of the VAEs some operators have none
+_HALF_ON_CUDA = {Component.TEXT_ENCODER, Component.TRANSFORMER}
 
 
-def file_to_open(engine: Engine, device: Device) -> BundleFile:
-    """The file of an engine to open on a device: the first, or onnxruntime's graph for CUDA where there is one."""
-    is_cuda = engine.backend is Backend.ONNXRUNTIME and device.kind == "cuda"
-    graphs = [file for file in engine.files if file.path.endswith(_CUDA_GRAPH)] if is_cuda else []
+def file_to_open(engine: Engine, component: Component, device: Device) -> BundleFile:
+    """The file of an engine to open on a device: the first, or its graph in half precision where that is computed."""
+    half = half_name(engine.files[0].path)
+    graphs = [file for file in engine.files if file.path == half] if _computes_half(engine, component, device) else []
     return (*graphs, engine.files[0])[0]
+
+
+def _computes_half(engine: Engine, component: Component, device: Device) -> bool:
+    if engine.backend is Backend.OPENVINO:
+        return engine.precision is Precision.BF16 and computes_bf16()
+    return engine.backend is Backend.ONNXRUNTIME and device.kind == "cuda" and component in _HALF_ON_CUDA
 
 
 class ComponentEngine:
@@ -57,14 +65,14 @@ class ComponentEngine:
         self.component, self.engine, self._keep_loaded = component, engine, keep_loaded
         self._may_stay = True
         self._resources = place if isinstance(place, Resources) else Resources(place)
-        self._folder, self._path = folder, bundle_path(folder, file_to_open(engine, self.device).path)
+        self._folder, self._path = folder, bundle_path(folder, file_to_open(engine, component, self.device).path)
         self._session: Session | None = None
         self._holders = 0
         # What does the same on some frames after the other, each opened by itself. Its state begins with no frames,
         # which only onnxruntime has been seen to take.
         self.stages: tuple[ComponentEngine, ...] = tuple(
             ComponentEngine(component, _of_stage(engine, stage), folder, self._resources, keep_loaded=keep_loaded)
-            for stage in (engine.stages if engine.backend is Backend.ONNXRUNTIME else ())
+            for stage in (engine.stages if engine.backend.plays is Backend.ONNXRUNTIME else ())
         )
 
     @property

@@ -1,6 +1,8 @@
 """OpenVINO plays the graphs of onnxruntime, whatever they are made of."""
 
+import math
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -61,6 +63,16 @@ def test_it_gives_what_onnxruntime_gives(demo, component):
         assert two.provider == "OpenVINO CPU f32"
     assert got.keys() == wanted.keys()
     assert all(relative_l2(got[name], wanted[name]) <= 1e-5 and wanted[name].std() > 0 for name in wanted)
+
+
+def test_weights_stay_as_they_are_stored(session):
+    """Opening a graph widens none but the few that are no factor of a product."""
+    graph = session._request.get_compiled_model().get_runtime_model()
+    sizes = Counter()
+    for node in graph.get_ops():
+        if "layerType" in node.get_rt_info() and node.get_rt_info()["layerType"] == "Const":
+            sizes[node.get_output_element_type(0).get_type_name()] += math.prod(node.get_output_shape(0))
+    assert sizes["f16"] > 10 * sizes["f32"]
 
 
 def test_what_it_gave_stays(session):

@@ -108,18 +108,18 @@ def test_values_that_are_no_numbers_end_the_run(engine, arrays, value, sentence)
     ("backend", "device", "opened"),
     [
         ("onnxruntime", "cpu", "model.onnx"),
-        ("onnxruntime", "cuda", "model.cuda.onnx"),
+        ("onnxruntime", "cuda", "model.half.onnx"),
         ("tensorrt", "cuda", "model.onnx"),
     ],
 )
 def test_cuda_has_a_graph_of_its_own(engine, backend, device, opened):
     """onnxruntime opens the graph for CUDA there and only there, and the first file where there is no such graph."""
-    names = ("model.onnx", "model.weights", "model.cuda.onnx")
+    names = ("model.onnx", "model.weights", "model.half.onnx")
     files = tuple(BundleFile(path=f"transformer/{name}", bytes=1, sha256="0") for name in names)
     entry = dataclasses.replace(engine.engine, backend=Backend(backend), files=files)
-    assert file_to_open(entry, Device(kind=device)).path == f"transformer/{opened}"
+    assert file_to_open(entry, Component.TRANSFORMER, Device(kind=device)).path == f"transformer/{opened}"
     plain = dataclasses.replace(entry, files=files[:2])
-    assert file_to_open(plain, Device(kind=device)) is files[0]
+    assert file_to_open(plain, Component.TRANSFORMER, Device(kind=device)) is files[0]
 
 
 def test_an_engine_is_open_while_it_is_held(engine, arrays, opened):

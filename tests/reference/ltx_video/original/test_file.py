@@ -32,6 +32,9 @@ from vidrt_reference.ltx_video.vae_encoder import VaeEncoder
 # The official pixel norm divides by a root, and diffusers multiplies by its inverse: that is all there is between them,
 # as the test of diffusers' VAE shows. Through several dozen of them in fp32: measured at most 1.5e-6.
 BOUND = 3e-6
+# With the official norm in diffusers' class only the order of sums is left, which is the CPU's: the arrays were made
+# with AVX2, where the distance is below 1e-7, and with AVX-512 it is 1.15e-7.
+SAME = 2e-7
 SEED, TIMESTEP = 7, torch.tensor([0.05])
 
 each_form = pytest.mark.parametrize("form", ltx_original.FORMS)
@@ -144,7 +147,7 @@ def test_vae_of_diffusers(files, given, golden, monkeypatch, form, norm):
     oracle.load_state_dict(vae_values(files[form].vae_tensors), strict=True)
     torch.manual_seed(SEED)
     decoded = oracle.decoder(given["decoded"], TIMESTEP if files[form].vae.timestep_conditioning else None)
-    bound = 1e-7 if norm == "official" else BOUND
+    bound = SAME if norm == "official" else BOUND
     assert relative_l2(decoded, golden[f"{form} decoded"]) <= bound
     assert relative_l2(oracle.encoder(given["frames"]), golden[f"{form} moments"]) <= bound
 
