@@ -11,6 +11,7 @@ from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import decode, encode, read_json
 from vidrt_engines.memory import Activations
 from vidrt_engines.names import Backend, Component, Family, Precision
+from vidrt_engines.operations import Operations
 from vidrt_engines.profiles import Span
 from vidrt_engines.settings import LtxSettings
 from vidrt_engines.svd_settings import SvdSettings
@@ -41,6 +42,7 @@ class Stage:
         inputs, outputs: its tensors.
         first_frames: how many frames the first chunk of a video has at least, unless it is the whole video.
         activations: what a run takes in memory; None in bundles that were built before it was counted.
+        operations: how many a run takes between two chunks; None likewise.
     """
 
     file: str
@@ -48,6 +50,7 @@ class Stage:
     outputs: tuple[TensorSpec, ...]
     first_frames: int
     activations: Activations | None = None
+    operations: Operations | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class Engine:
         options: what build-engines was told of these sizes, for a command that builds the engine again.
         stages: graphs that do the same one after the other, for a video that passes by; none where it cannot.
         activations: what a run takes in memory; None in bundles that were built before it was counted.
+        operations: how many a run takes, and a video that passes through the stages; None likewise.
     """
 
     backend: Backend
@@ -75,6 +79,12 @@ class Engine:
     options: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     activations: Activations | None = None
+    operations: Operations | None = None
+
+    @property
+    def identity(self) -> str:
+        """What tells it from every engine that computes something else, or computes it otherwise."""
+        return json.dumps([self.backend, self.precision, self.key], sort_keys=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,11 @@ def prompt_caches() -> Path:
     return _home() / "prompts"
 
 
+def seen_times_file() -> Path:
+    """The file with how long runs took on this machine: below `VIDRT_HOME` if set, else the user's cache."""
+    return _home() / "times.json"
+
+
 def find_bundle(name: str) -> Path:
     """The folder of a bundle: `demo:NAME` for an embedded one, else a path."""
     if name.startswith(DEMO_PREFIX):

@@ -25,7 +25,7 @@ from vidrt_engines.names import Component
 from vidrt_reference.checkpoint.errors import CheckpointError
 
 from vidrt_export.backends.base import Step
-from vidrt_export.checks.activations import activations_of
+from vidrt_export.checks.counts import counts_of
 from vidrt_export.console import Console
 from vidrt_export.plan import Plan, builder_of, check_disk, work
 from vidrt_export.sources.checkpoint import Checkpoint
@@ -210,13 +210,13 @@ def _build_engine(step: Step, key: dict[str, str], out: Path, console: Console) 
 
 
 def _counted(engine: Engine, step: Step) -> Engine:
-    """The engine with what it and its stages take in memory, which older builds have not counted."""
-    if engine.activations is not None:
+    """The engine with what it and its stages take in memory and operations, which older builds have not counted."""
+    if engine.activations is not None and engine.operations is not None:
         return engine
     pairs = zip(engine.stages, step.part.stages if engine.stages else (), strict=True)
     kept = step.precision
-    stages = tuple(dataclasses.replace(stage, activations=activations_of(part, kept)) for stage, part in pairs)
-    return dataclasses.replace(engine, stages=stages, activations=activations_of(step.part, kept))
+    stages = tuple(dataclasses.replace(stage, **vars(counts_of(part, kept))) for stage, part in pairs)
+    return dataclasses.replace(engine, stages=stages, **vars(counts_of(step.part, kept)))
 
 
 def _remove_unused(out: Path, bundle: Bundle) -> None:

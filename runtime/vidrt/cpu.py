@@ -1,5 +1,6 @@
 """What the CPU has instructions for, as far as its speed with engines depends on them."""
 
+import os
 import platform
 import re
 from functools import cache
@@ -39,3 +40,8 @@ def computes_bf16() -> bool:
         return any(flag in known for flag in BF16)
     openvino = player(Backend.OPENVINO).module
     return openvino is not None and "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def threads() -> int:
+    """How many of the CPU's threads this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

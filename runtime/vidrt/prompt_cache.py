@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ class PromptCache:
 
     def __init__(self, engine: Engine, folder: Path | None = None, most: int = MOST) -> None:
         self._folder, self._most = prompt_caches() if folder is None else folder, most
-        self._encoder = json.dumps([engine.backend, engine.precision, engine.key], sort_keys=True)
+        self._encoder = engine.identity
 
     def find(self, ids: IntArray) -> FloatArray | None:
         """The embeddings (1, L, D) of token ids (L,), if they were kept."""

@@ -66,6 +66,22 @@ def test_a_second_build_touches_nothing(source, bundle):
     assert (bundle / MANIFEST).read_bytes() == manifest
 
 
+@pytest.mark.usefixtures("no_tracing")
+@pytest.mark.parametrize("counts", [("activations", "operations"), ("operations",)])
+def test_what_an_older_build_did_not_count_is_added(source, bundle, counts):
+    """A bundle without counts is read, and gets them from a build that writes no engine anew."""
+    counted, engines = read_bundle(bundle), states(bundle)
+    content = json.loads((bundle / MANIFEST).read_text())
+    for engine in (engine for group in content["engines"].values() for engine in group):
+        for one in (engine, *engine["stages"]):
+            for name in counts:
+                del one[name]
+    (bundle / MANIFEST).write_text(json.dumps(content))
+    assert read_bundle(bundle).engines["transformer"][0].operations is None
+    assert tiny_bundles.build(source, bundle) == read_bundle(bundle) == counted
+    assert states(bundle) == engines
+
+
 @pytest.mark.parametrize("component", ["text_encoder", "transformer"])
 def test_changed_weights_rebuild_their_component_alone(source, bundle, tracing, component):
     """Other weights give another engine in the old one's place; the others are not touched."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pytest
     from torch import nn
     from vidrt_engines.components import Signature
-    from vidrt_engines.memory import Activations
     from vidrt_engines.names import Backend, Precision
+    from vidrt_export.checks.counts import Counts
     from vidrt_export.part import Part, StagePart
 
 # Where builds look for what they trace with.
@@ -74,22 +74,22 @@ class Traces:
 
 
 def patch_tracing(patch: pytest.MonkeyPatch, stand_in: Callable[..., ir.Model]) -> None:
-    """Let builds for any backend trace by a stand-in, and count what a part takes in memory once a process."""
+    """Let builds for any backend trace by a stand-in, and count what a part takes once a process."""
     for place in _PLACES:
         patch.setattr(place, stand_in)
-    patch.setattr("vidrt_export.build.activations_of", _activations_of)
+    patch.setattr("vidrt_export.build.counts_of", _counts_of)
 
 
-_activations: dict[Any, Activations] = {}
+_counts: dict[Any, Counts] = {}
 
 
-def _activations_of(part: Part | StagePart, precision: Precision) -> Activations:
-    from vidrt_export.checks.activations import activations_of
+def _counts_of(part: Part | StagePart, precision: Precision) -> Counts:
+    from vidrt_export.checks.counts import counts_of
 
     key = (part.make.func, part.make.args, part.signature, tuple(sorted(part.sizes.items())), precision)  # type: ignore[attr-defined]
-    if key not in _activations:
-        _activations[key] = activations_of(part, precision)
-    return _activations[key]
+    if key not in _counts:
+        _counts[key] = counts_of(part, precision)
+    return _counts[key]
 
 
 def _told(key: tuple[Any, ...]) -> str:

@@ -4,6 +4,7 @@ PyTorch on the CPU computes in half precision what an engine will, islands in fp
 would. It refuses what is not finite, what is constant, and what is too far from fp32.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from vidrt_reference.checkpoint.streaming import stream_weights
 from vidrt_reference.precision import to_precision
 
 from vidrt_export.checks.cost import Cost, cost
+from vidrt_export.checks.counts import empty_arguments
 from vidrt_export.checks.examples import example_inputs
 from vidrt_export.checks.judging import OTHERS, cure, judge, require_reference
 from vidrt_export.checks.memory import available_bytes
@@ -96,18 +98,8 @@ def _cost(part: Part, precision: Precision, shape: Shape) -> Cost:
     def make() -> nn.Module:
         return prepared(part, precision)(part.make())
 
-    one = cost(make, lambda: as_arguments(_empty(part, shape)))
-    return Cost(flops=2 * one.flops, peak_bytes=2 * one.peak_bytes)
-
-
-def _empty(part: Part, shape: Shape) -> dict[str, Tensor]:
-    return {
-        spec.name: torch.empty(
-            [int(axis) if axis.isdigit() else shape.sizes[axis] for axis in spec.axes],
-            dtype=torch.int64 if spec.dtype == "int64" else torch.float32,
-        )
-        for spec in part.signature.inputs
-    }
+    one = cost(make, lambda: empty_arguments(part.signature, shape.sizes))
+    return dataclasses.replace(one, flops=2 * one.flops, peak_bytes=2 * one.peak_bytes)
 
 
 def _too_much(expense: Cost, seconds_left: float, pace: float) -> str | None:

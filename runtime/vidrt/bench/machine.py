@@ -1,17 +1,14 @@
 """What this machine can do at best, as far as numpy shows it."""
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 _SIDE = 1536
 _BYTES = 256 << 20
 _REPEATS = 4
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +30,6 @@ def measured_peaks() -> Peaks:
         flops=2 * _SIDE**3 / _best(lambda: np.matmul(left, right, out=product)),
         bytes=2 * _BYTES / _best(lambda: np.copyto(target, source)),
     )
-
-
-def processor() -> str:
-    """The processor's name."""
-    if _CPUINFO.is_file():
-        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()
 
 
 def _best(work: Callable[[], object]) -> float:

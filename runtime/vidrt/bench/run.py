@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vidrt.bench.memory import Samples, sampled
+from vidrt.bench.memory import sampled
 from vidrt.bench.report import Phase, phases
-from vidrt.bench.stopwatch import Stopwatch, Work
 from vidrt.pipelines.base import Pipeline
+from vidrt.stopwatch import Stopwatch, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,7 @@ def timed_run(pipeline: Pipeline, watch: Stopwatch, options: Mapping[str, Any]) 
         begin = time.perf_counter()
         pipeline.videos(**options)
         end = time.perf_counter()
-    return Timed(seconds=end - begin, first_step=_first_step(watch.done, begin), phases=_phases(watch, samples))
-
-
-def _phases(watch: Stopwatch, samples: Samples) -> list[Phase]:
-    return phases(watch.done, samples, {})
+    return Timed(seconds=end - begin, first_step=_first_step(watch.done, begin), phases=phases(watch.done, samples))
 
 
 def _first_step(done: list[Work], begin: float) -> float:

@@ -14,6 +14,11 @@ import click
 @click.option("--width", type=int, help="Pixels.")
 @click.option("--num-frames", type=int, help="Frames.")
 @click.option("--steps", type=int, help="Denoising steps.")
+@click.option("--guidance-scale", type=float, help="LTX-Video: 1 is none.  [default: the model version's]")
+@click.option("--step-cache", metavar="THRESHOLD|auto|off", help="LTX-Video: guess velocities, as vidrt generate does.")
+@click.option(
+    "--embeddings-file", type=click.Path(path_type=Path), metavar="FILE", help="LTX-Video: embeddings for a prompt."
+)
 @click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="How often; medians are told.")
 @click.option("--keep-loaded", is_flag=True, help="Engines stay open between runs, as in a service.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")

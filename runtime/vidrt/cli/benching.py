@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import click
 from vidrt_engines.places import DEFAULT_BUNDLE
 
-from vidrt.bench.machine import Peaks, measured_peaks, processor
+from vidrt import cpu
+from vidrt.bench.machine import Peaks, measured_peaks
+from vidrt.bench.remarks import peak_remarks
 from vidrt.bench.report import HEADINGS, advice, rows
 from vidrt.bench.run import Timed, timed_run
-from vidrt.bench.stopwatch import Stopwatch
 from vidrt.cli.places import device_of
 from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
@@ -22,10 +23,15 @@ from vidrt.output.paths import check_output_file
 from vidrt.output.record import write_record
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.load import load_pipeline
-from vidrt.progress import make_progress
+from vidrt.pipelines.options import Options
+from vidrt.progress import Progress, make_progress
+from vidrt.seen_times import SeenTimes
+from vidrt.stopwatch import Stopwatch
+from vidrt.tensor_files import read_embeddings
 
 _REQUEST = {"prompt": "prompt", "image": "image", "height": "height", "width": "width", "num_frames": "num_frames",
-            "steps": "num_inference_steps"}  # fmt: skip
+            "steps": "num_inference_steps", "guidance_scale": "guidance_scale",
+            "step_cache": "step_cache"}  # fmt: skip
 _SEED = 0  # every run makes the same video
 
 
@@ -39,26 +45,40 @@ def run_bench(options: Mapping[str, Any]) -> None:
     if options["json_file"] is not None:
         _check_place(options["json_file"])
     bundle = options["bundle"] or DEFAULT_BUNDLE
-    request: Any = {ours: options[name] for name, ours in _REQUEST.items() if options[name] is not None}
-    request["seed"] = _SEED
+    request = _request(options)
     progress = make_progress(quiet=options["quiet"])
     how: Any = {"device": device_of(options), "backend": options["backend"], "keep_loaded": options["keep_loaded"]}
     with load_pipeline(bundle, **how) as pipeline:
         run = pipeline.check(**request)
         progress.note(f"{bundle}, {run.height}x{run.width}, {run.num_frames} frames, {run.kept_steps} steps")
         progress.note(f"Device: {pipeline.device}.")
-        with progress.task("benchmark", total=options["runs"], unit="run") as task:
-            watch, timed = Stopwatch(), []
-            watch.watch(pipeline.components)
-            for _ in range(options["runs"]):
-                timed.append(timed_run(pipeline, watch, request))
-                task.advance()
-        peaks = measured_peaks()
-        figures = _figures(pipeline, run, timed, peaks)
+        timed = _timed(pipeline, request, options["runs"], progress)
+        best = measured_peaks()
+        figures = _figures(pipeline, run, timed, best)
     if not options["quiet"]:
-        click.echo("\n".join(_lines(timed, peaks)))
+        click.echo("\n".join(_lines(pipeline, timed, best)))
     if options["json_file"] is not None:
         write_record(options["json_file"], figures)
+
+
+def _request(options: Mapping[str, Any]) -> Options:
+    request: Any = {ours: options[name] for name, ours in _REQUEST.items() if options[name] is not None}
+    request["seed"] = _SEED
+    if options["embeddings_file"] is not None:
+        request["embeddings"] = read_embeddings(options["embeddings_file"])
+    return cast("Options", request)
+
+
+def _timed(pipeline: Pipeline, request: Options, runs: int, progress: Progress) -> list[Timed]:
+    """Runs a request under the stopwatch, and keeps how fast the engines were."""
+    watch, timed = Stopwatch(), []
+    watch.watch(pipeline.components)
+    with progress.task("benchmark", total=runs, unit="run") as task:
+        for _ in range(runs):
+            timed.append(timed_run(pipeline, watch, request))
+            SeenTimes(pipeline.place).keep(watch.done)
+            task.advance()
+    return timed
 
 
 def _check_place(path: Path) -> None:
@@ -74,19 +94,20 @@ def _typical(timed: Sequence[Timed]) -> Timed:
     return others[(len(others) - 1) // 2]
 
 
-def _lines(timed: Sequence[Timed], peaks: Peaks) -> list[str]:
-    typical = _typical(timed)
+def _lines(pipeline: Pipeline, timed: Sequence[Timed], best: Peaks) -> list[str]:
+    typical, first = _typical(timed), timed[0]
+    peaks = best if pipeline.place.kind == "cpu" else None  # a CPU's best says nothing of a GPU
     table = [HEADINGS, *rows(typical.phases, typical.seconds, peaks)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [_line(row, widths) for row in table]
-    first = timed[0]
     about = (
         f"A run takes {typical.seconds:.2f} s, its first step is done after {typical.first_step:.2f} s; "
         f"the first run took {first.seconds:.2f} s and {first.first_step:.2f} s."
     )
-    best = f"{peaks.flops / 1e9:.0f} GFLOP/s in products of fp32 matrices, {peaks.bytes / 1e9:.0f} GB/s in copies"
-    machine = f"This machine: {processor()}, {best}."
-    return [*lines, about, machine, advice(typical.phases, typical.seconds, peaks)]
+    told = f"{best.flops / 1e9:.0f} GFLOP/s in products of fp32 matrices, {best.bytes / 1e9:.0f} GB/s in copies"
+    machine = f"This machine: {cpu.name()}, {told}."
+    remarks = peak_remarks(typical.phases, pipeline.components, pipeline.place)
+    return [*lines, about, machine, *remarks, advice(typical.phases, typical.seconds, peaks)]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -96,11 +117,11 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([name, *others])
 
 
-def _figures(pipeline: Pipeline, run: Any, timed: Sequence[Timed], peaks: Peaks) -> dict[str, object]:
+def _figures(pipeline: Pipeline, run: Any, timed: Sequence[Timed], best: Peaks) -> dict[str, object]:
     return {
         "vidrt": version("vidrt"),
-        "processor": processor(),
-        "peaks": dataclasses.asdict(peaks),
+        "processor": cpu.name(),
+        "peaks": dataclasses.asdict(best),
         "device": pipeline.device,
         "precisions": {name: part.engine.engine.precision for name, part in pipeline.components.items()},
         "height": run.height,

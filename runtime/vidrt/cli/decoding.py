@@ -8,6 +8,7 @@ from typing import Any
 from vidrt_engines.places import DEFAULT_BUNDLE
 
 from vidrt.cli.places import check_places, device_of, formats_of, is_streamed, write_decoded
+from vidrt.cli.seen import times_kept
 from vidrt.components.tiles import Tiles, parse_tiles
 from vidrt.errors import EngineError, RequestError
 from vidrt.latents_file import read_final, write_final
@@ -39,7 +40,8 @@ def run_decoding(options: Mapping[str, Any]) -> None:
         if not isinstance(pipeline, LtxVideoPipeline):
             raise RequestError(f"{bundle} is of {pipeline.bundle.family.spoken}, and final latents are LTX-Video's.")
         progress.note(f"Device: {pipeline.device}.")
-        write_decoded(pipeline, final, options, formats)
+        with times_kept(pipeline):
+            write_decoded(pipeline, final, options, formats)
 
 
 def decode_options(options: Mapping[str, Any]) -> DecodeOptions:

@@ -13,6 +13,7 @@ from vidrt.cli.decoding import decode_options, kept_latents, latents_place
 from vidrt.cli.local_weights import bundle_of, bundle_of_file, bundle_of_model
 from vidrt.cli.places import check_places, device_of, formats_of, write_decoded, write_videos
 from vidrt.cli.planning import plan_lines
+from vidrt.cli.seen import times_kept
 from vidrt.conditioning.item import parse_condition
 from vidrt.errors import RequestError
 from vidrt.output.video import Video
@@ -41,7 +42,6 @@ def run_generation(options: Mapping[str, Any]) -> None:
         RequestError, BundleError: what cannot be right, before any weight is read.
         EngineError, OutputError: what failed on the way.
     """
-    formats = formats_of(options)
     check_places(options, latents_place(options))
     progress = make_progress(quiet=options["quiet"])
     request = _request(options)
@@ -54,14 +54,22 @@ def run_generation(options: Mapping[str, Any]) -> None:
         if options["dry_run"]:
             click.echo("\n".join(plan_lines(pipeline, request)))
             return
-        step = _denoised(pipeline, request, progress, options)
-        if not isinstance(pipeline, LtxVideoPipeline):
-            write_videos(_recorded(pipeline.decode(step), options), options, formats)
-            return
-        final = pipeline.final_latents(step)
-        final = dataclasses.replace(final, record={**final.record, **_given_files(options)})
-        with kept_latents(final, options, bundle, progress):
-            write_decoded(pipeline, final, options, formats)
+        with times_kept(pipeline):
+            _make(pipeline, request, progress, options, bundle)
+
+
+def _make(
+    pipeline: Pipeline, request: Options, progress: Progress, options: Mapping[str, Any], bundle: str | Path
+) -> None:
+    """Denoises, decodes, and writes the videos."""
+    step, formats = _denoised(pipeline, request, progress, options), formats_of(options)
+    if not isinstance(pipeline, LtxVideoPipeline):
+        write_videos(_recorded(pipeline.decode(step), options), options, formats)
+        return
+    final = pipeline.final_latents(step)
+    final = dataclasses.replace(final, record={**final.record, **_given_files(options)})
+    with kept_latents(final, options, bundle, progress):
+        write_decoded(pipeline, final, options, formats)
 
 
 def _recorded(videos: Iterable[Video], options: Mapping[str, Any]) -> list[Video]:

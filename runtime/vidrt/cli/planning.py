@@ -1,5 +1,6 @@
 """What `vidrt plan` and `--dry-run` print."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from vidrt_engines.manifest import Engine
@@ -10,18 +11,21 @@ from vidrt.errors import RequestError
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.pipelines.options import Options
+from vidrt.pipelines.request import Run
 from vidrt.planning import quantised
+from vidrt.planning.duration import duration_lines, durations
 from vidrt.planning.engines import is_known, weights
 from vidrt.planning.machine import free_host_bytes
 from vidrt.planning.phases import Phase, Sizes, decoding_ways, phases
 from vidrt.planning.report import lines, spoken
+from vidrt.seen_times import SeenTimes
 
 _TILES = (Tiles(), Tiles(height=256, width=256), Tiles(height=256, width=256, frames=16))
 _FLOAT, _COLOURS = 4, 3
 
 
 def plan_lines(pipeline: Pipeline, request: Options) -> list[str]:
-    """What a request takes, phase by phase, and whether it fits here; nothing is loaded.
+    """What a request takes, phase by phase, whether it fits here, and how long it takes; nothing is loaded.
 
     Raises:
         RequestError: the request cannot be right.
@@ -39,7 +43,13 @@ def plan_lines(pipeline: Pipeline, request: Options) -> list[str]:
     rows = lines(found, free, limit)
     more = [*_text_encoders(found, engines), *_unmeasured(engines)]
     ends = [*_limited(pipeline, request), *_disk(run, decoding), *there, *more, *_unknown(engines)]
-    return [head, *rows, *_resident(found, engines), *ends]
+    return [head, *rows, *_resident(found, engines), *ends, *_durations(pipeline, request, run, engines)]
+
+
+def _durations(pipeline: Pipeline, request: Options, run: Any, engines: dict[str, Engine]) -> Iterator[str]:
+    found = durations(pipeline.evaluations(**request), engines, SeenTimes(pipeline.place))
+    is_at_most = isinstance(run, Run) and any(part.step_cache for part in run.passes)
+    return duration_lines(found, is_at_most=is_at_most)
 
 
 def _resident(found: list[Phase], engines: dict[str, Engine]) -> list[str]:
@@ -81,7 +91,7 @@ def _disk(run: Any, decoding: Sizes) -> list[str]:
 
 
 def _unknown(engines: dict[str, Engine]) -> list[str]:
-    missing = [name for name, engine in engines.items() if not is_known(engine)]
+    missing = [name for name, engine in engines.items() if not is_known(engine) or engine.operations is None]
     if not missing:
         return []
     told = f"Not known of {', '.join(missing)}: the bundle is of an older vidrt."

@@ -4,6 +4,7 @@ A tile knows nothing of what lies outside, so its edges differ from the whole vi
 into the other linearly.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
@@ -48,11 +49,15 @@ def decode_tiled(
         before = _end(frames, tiles.frames.blended, _TIME)
 
 
+def tile_counts(tiles: LatentTiles, frames: int, rows: int, columns: int) -> Counter[tuple[int, int, int]]:
+    """How many tiles of a video have which latent frames, rows and columns."""
+    cuts = (tiles.cut_frames(frames), *tiles.cut_grid(rows, columns))
+    return Counter(product(*([cut.stop - cut.start for cut in along] for along in cuts)))
+
+
 def tile_shapes(tiles: LatentTiles, frames: int, rows: int, columns: int) -> set[tuple[int, int, int]]:
     """The latent frames, rows and columns of all tiles of a video."""
-    times = {cut.stop - cut.start for cut in tiles.cut_frames(frames)}
-    down, across = ({cut.stop - cut.start for cut in cuts} for cuts in tiles.cut_grid(rows, columns))
-    return {(time, row, column) for time in times for row in down for column in across}
+    return set(tile_counts(tiles, frames, rows, columns))
 
 
 def _decode_grid(decode: Decode, latents: FloatArray, maps: Sequence[FloatArray], tiles: LatentTiles) -> FloatArray:

@@ -95,20 +95,20 @@ def sizes_by_component(
     """Each component that a video takes, as often as it meets other sizes, with those of its axes among all axes."""
     for text in texts:
         if text.encoded is not None:
-            yield Component.TEXT_ENCODER, _sizes(run, settings, run.passes[0], text.encoded, 1)
+            yield Component.TEXT_ENCODER, run_sizes(run, settings, run.passes[0], text.encoded, 1)
         for part in run.passes:
-            yield Component.TRANSFORMER, _denoising(run, settings, part, text.kept)
+            yield Component.TRANSFORMER, denoising_sizes(run, settings, part, text.kept)
     for part in run.passes:
         for item in run.conditions:
-            yield Component.VAE_ENCODER, {**_sizes(run, settings, part, 1, 1), "frames": item.frames}
+            yield Component.VAE_ENCODER, {**run_sizes(run, settings, part, 1, 1), "frames": item.frames}
     if len(run.passes) > 1:
-        yield Component.LATENT_UPSAMPLER, _sizes(run, settings, run.passes[0], 1, 1)
-    yield Component.VAE_DECODER, _sizes(run, settings, run.passes[-1], 1, 1)
+        yield Component.LATENT_UPSAMPLER, run_sizes(run, settings, run.passes[0], 1, 1)
+    yield Component.VAE_DECODER, run_sizes(run, settings, run.passes[-1], 1, 1)
 
 
-def _denoising(run: Run, settings: LtxSettings, part: Pass, text_tokens: int) -> Sizes:
+def denoising_sizes(run: Run, settings: LtxSettings, part: Pass, text_tokens: int) -> Sizes:
     """The transformer's sizes, with the tokens that conditions put in front, and a timestep for each of all."""
-    sizes = _sizes(run, settings, part, text_tokens, run.num_videos)
+    sizes = run_sizes(run, settings, part, text_tokens, run.num_videos)
     if not run.conditions:
         return sizes
     grid = part.grid(settings)
@@ -116,6 +116,7 @@ def _denoising(run: Run, settings: LtxSettings, part: Pass, text_tokens: int) ->
     return {**sizes, "tokens": tokens, "timestep_tokens": tokens}
 
 
-def _sizes(run: Run, settings: LtxSettings, part: Pass, text_tokens: int, batch: int) -> Sizes:
+def run_sizes(run: Run, settings: LtxSettings, part: Pass, text_tokens: int, batch: int) -> Sizes:
+    """The sizes of all axes in a pass."""
     size = {"height": part.height, "width": part.width, "num_frames": run.num_frames}
     return axis_sizes(settings, **size, text_tokens=text_tokens, batch=batch)

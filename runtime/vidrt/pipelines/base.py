@@ -9,9 +9,10 @@ from vidrt_engines.names import Component
 
 from vidrt.closing import Closing
 from vidrt.components.base import EngineComponent
-from vidrt.devices import described
+from vidrt.devices import Device, described
 from vidrt.errors import RequestError
 from vidrt.output.video import Video
+from vidrt.pipelines.evaluations import Evaluations
 from vidrt.pipelines.limit import MemoryLimit
 from vidrt.pipelines.options import Options, Step
 from vidrt.pipelines.request import Run
@@ -30,6 +31,11 @@ class Pipeline(Closing):
         self._progress, self._resources = progress, resources
         limit = resources.memory_limit if resources.device.kind == "cpu" else None
         self._limit = None if limit is None else MemoryLimit(limit, components, progress.note)
+
+    @property
+    def place(self) -> Device:
+        """Where the engines run."""
+        return self._resources.device
 
     @property
     def device(self) -> str:
@@ -103,6 +109,14 @@ class Pipeline(Closing):
     @abstractmethod
     def sizes(self, **options: Unpack[Options]) -> list[tuple[Component, dict[str, int]]]:
         """The components that a request takes and the sizes of their axes, each as often as it meets others.
+
+        Raises:
+            RequestError: what cannot be right.
+        """
+
+    @abstractmethod
+    def evaluations(self, **options: Unpack[Options]) -> list[Evaluations]:
+        """What a request asks of each engine: how many runs, at which sizes.
 
         Raises:
             RequestError: what cannot be right.

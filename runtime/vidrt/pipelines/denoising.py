@@ -12,7 +12,15 @@ from vidrt.conditioning.start import Start
 from vidrt.cuda.arrays import Array, concatenated
 from vidrt.noise.base import Generator
 from vidrt.pipelines.conventions import Conventions
-from vidrt.pipelines.guidance import classifier_free, nearest, perturbation, rescaled, spatio_temporal, stg_scale
+from vidrt.pipelines.guidance import (
+    classifier_free,
+    is_guided,
+    nearest,
+    perturbation,
+    rescaled,
+    spatio_temporal,
+    stg_scale,
+)
 from vidrt.pipelines.latents import LatentGrid, pack
 from vidrt.pipelines.prompts import Contexts
 from vidrt.pipelines.request import Run
@@ -99,7 +107,7 @@ class Denoiser:
         table = perturbation(rule, self._guidance.stg_mode, self._transformer.layers)
         conditional, perturbed = self._with_prompt(latents, sigma, table)
         velocity = conditional
-        if rule.scale > 1 and self._negative is not None:
+        if is_guided(rule) and self._negative is not None:
             unconditional = self._evaluated(latents, self._negative, sigma)
             if self._guidance.cfg_star:
                 unconditional = self._put(nearest(np.asarray(unconditional), np.asarray(conditional)))

@@ -35,6 +35,11 @@ def rescaled(velocity: FloatArray, conditional: FloatArray, share: float) -> Flo
     return brought_back
 
 
+def is_guided(guidance: StepGuidance) -> bool:
+    """Whether a step looks at the negative prompt."""
+    return guidance.scale > 1
+
+
 def stg_scale(guidance: StepGuidance, layers: int) -> float:
     """The scale of spatio-temporal guidance in a model of so many blocks: 0 where it has none of those named."""
     is_there = not guidance.blocks or min(guidance.blocks) < layers

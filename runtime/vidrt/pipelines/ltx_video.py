@@ -20,6 +20,7 @@ from vidrt.pipelines.axes import Sizes, check_sizes, sizes_by_component
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.decoding import stream_latents
+from vidrt.pipelines.evaluations import Evaluations, ltx_evaluations
 from vidrt.pipelines.final_latents import FinalLatents, check_final, final_latents
 from vidrt.pipelines.frame_decoder import check_tiles
 from vidrt.pipelines.guidance_request import guidance_remarks
@@ -97,6 +98,13 @@ class LtxVideoPipeline(Pipeline):
         """The components that a request takes and the sizes of their axes, each as often as it meets others."""
         run = self.settled(**options)
         return list(sizes_by_component(run, self.bundle.ltx, self._texts(run, options.get("embeddings"))))
+
+    def evaluations(self, **options: Unpack[Options]) -> list[Evaluations]:
+        """What a request asks of each engine: how many runs, at which sizes; with a step cache at most so many."""
+        run = self.settled(**options)
+        texts, layers = self._texts(run, options.get("embeddings")), self._transformer().layers
+        engines = {name: component.engine.engine for name, component in self.components.items()}
+        return list(ltx_evaluations(run, self.bundle.ltx, texts, engines, layers, self._decoding))
 
     def remarks(self, run: Run) -> list[str]:
         """What a user should know of a run before it begins."""

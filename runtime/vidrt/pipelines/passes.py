@@ -10,6 +10,7 @@ from vidrt_engines.settings import LtxSettings
 from vidrt_engines.versions import SecondPass
 
 from vidrt.arrays import FloatArray
+from vidrt.pipelines.guidance import is_guided
 from vidrt.pipelines.latents import LatentGrid, latent_grid
 from vidrt.pipelines.upscaling import first_pass_size
 from vidrt.schedulers.flow_match_euler import schedule_sigmas
@@ -57,7 +58,7 @@ class Pass:
 
     def is_guided(self, settings: LtxSettings) -> bool:
         """Whether any step looks at the negative prompt."""
-        return any(self.guidance.at(float(sigma)).scale > 1 for sigma in self.sigmas(settings)[:-1])
+        return any(is_guided(self.guidance.at(float(sigma))) for sigma in self.sigmas(settings)[:-1])
 
 
 def in_two(whole: Pass, second: SecondPass, unit: int) -> tuple[Pass, Pass]:

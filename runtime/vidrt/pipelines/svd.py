@@ -19,6 +19,7 @@ from vidrt.noise.choice import make_generator
 from vidrt.output.video import Video
 from vidrt.pipelines.axes import Sizes, check_svd_sizes, svd_sizes_by_component
 from vidrt.pipelines.base import Pipeline
+from vidrt.pipelines.evaluations import Evaluations, svd_evaluations
 from vidrt.pipelines.options import Options, Step, SvdStep
 from vidrt.pipelines.record import run_record
 from vidrt.pipelines.svd_conditioning import SvdPictures, augmented, draw_noise, prepare_pictures
@@ -89,6 +90,10 @@ class SvdPipeline(Pipeline):
     def sizes(self, **options: Unpack[Options]) -> list[tuple[Component, Sizes]]:
         """The components that a request takes and the sizes of their axes."""
         return svd_sizes_by_component(self._settled(options)[1], self.bundle.svd)
+
+    def evaluations(self, **options: Unpack[Options]) -> list[Evaluations]:
+        """What a request asks of each engine: how many runs, at which sizes."""
+        return list(svd_evaluations(self._settled(options)[1], self.bundle.svd))
 
     def decode(self, step: Step) -> list[Video]:
         """Decodes the latents of a step, the last or any before."""

@@ -12,7 +12,7 @@ from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.planning.decoding import Decoding
 from vidrt.planning.engines import LatentSize, Need, is_known, run_bytes, streams, weights
 
-_NAMES = {
+NAMES = {
     Component.TEXT_ENCODER: "text encoding",
     Component.IMAGE_ENCODER: "image encoding",
     Component.VAE_ENCODER: "encoding pictures",
@@ -52,7 +52,7 @@ def phases(by_component: Iterable[tuple[Component, Sizes]], engines: Mapping[str
         engine = engines[component]
         needs = [_need(component, engine, sizes) for sizes in group]
         for number, need in enumerate(needs, 1):
-            name = _NAMES[component] + (f", pass {number}" if len(needs) > 1 else "")
+            name = NAMES[component] + (f", pass {number}" if len(needs) > 1 else "")
             found.append(Phase(name=name, component=component, need=need))
     return found
 

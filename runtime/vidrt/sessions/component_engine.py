@@ -173,5 +173,6 @@ class ComponentEngine:
 
 def _of_stage(engine: Engine, stage: Stage) -> Engine:
     """A stage as an engine of its own: its graph is the one to open."""
-    files = sorted(engine.files, key=lambda file: file.path != stage.file)
-    return dataclasses.replace(engine, files=tuple(files), inputs=stage.inputs, outputs=stage.outputs, stages=())
+    files = tuple(sorted(engine.files, key=lambda file: file.path != stage.file))
+    own = {name: getattr(stage, name) for name in ("inputs", "outputs", "activations", "operations")}
+    return dataclasses.replace(engine, files=files, stages=(), **own)

@@ -5,11 +5,12 @@ import time
 
 import numpy as np
 import pytest
-from vidrt.bench.machine import measured_peaks, processor
+from vidrt.bench.machine import measured_peaks
 from vidrt.bench.memory import sampled
 from vidrt.bench.report import HEADINGS, Peaks, Phase, advice, rows
+from vidrt.bench.roofline import Demand
 from vidrt.bench.run import timed_run
-from vidrt.bench.stopwatch import Stopwatch
+from vidrt.stopwatch import Stopwatch
 
 PEAKS = Peaks(flops=1e9, bytes=1e9)
 
@@ -52,16 +53,16 @@ def test_memory_is_seen_when_it_is_held():
 
 
 def test_the_machine_is_measured():
-    """Products and copies have a pace above nothing, and the processor a name."""
+    """Products and copies have a pace above nothing."""
     peaks = measured_peaks()
     assert peaks.flops > 1e8
     assert peaks.bytes > 1e7
-    assert processor()
 
 
 def phase(**values):
+    demand = Demand(flops=values.pop("flops", None), weight_bytes=values.pop("weight_bytes", 0))
     return Phase(**{"component": "transformer", "opening": 0.0, "runs": 1, "first": 1.0, "typical": 1.0, "total": 1.0,
-                    **values})  # fmt: skip
+                    "demand": demand, **values})  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,11 @@ def phase(**values):
         ),
         (
             [phase(total=4.0, flops=1e9)],
-            "transformer takes 100% of the run at 25% of this machine's best in fp32: i",
+            "transformer takes 100% of the run at 25% of this machine's best in fp32: it waits for memory or",
+        ),
+        (
+            [phase(total=4.0, flops=1e9, weight_bytes=int(3.6e9))],
+            "transformer takes 100% of the run at 90% of this machine's best in reading memory: it waits for its w",
         ),
     ],
 )
@@ -89,3 +94,7 @@ def test_a_row_has_a_cell_for_each_heading():
     (row,) = rows([phase(anonymous=2_000_000, flops=5e8)], 2.0, PEAKS)
     assert len(row) == len(HEADINGS)
     assert row[-3:] == ("2 MB", "-", "50%")
+    (row,) = rows([phase(flops=5e8, weight_bytes=7 * 10**8)], 2.0, PEAKS)
+    assert row[-1] == "70% memory"
+    (row,) = rows([phase(flops=5e8)], 2.0, None)
+    assert row[-1] == "-"

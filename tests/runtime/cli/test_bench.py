@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 SMALL = ("--height", 64, "--width", 64, "--num-frames", 9, "--steps", 2, "--cpu")
 
@@ -21,6 +23,37 @@ def test_a_bundle_is_timed(vidrt):
     assert [phase["component"] for phase in figures["runs"][1]["phases"]] == [
         "text_encoder", "transformer", "vae_decoder"
     ]  # fmt: skip
+
+
+def test_shares_of_the_best_are_told(vidrt):
+    """Each phase has a share from its operations, and the file has them beside the bytes of weights that are read."""
+    ended = vidrt("bench", *SMALL, "--runs", 1, "--json", "figures.json")
+    assert all(line.rstrip().endswith(("%", "% memory")) for line in ended.out.splitlines()[1:4])
+    (run,) = json.loads(Path("figures.json").read_text())["runs"]
+    assert all(phase["demand"]["flops"] > 0 < phase["demand"]["weight_bytes"] for phase in run["phases"])
+
+
+def test_guidance_and_the_step_cache_change_the_runs(vidrt):
+    """Without guidance a step is one evaluation, and guessed steps are none; what SVD does not know is refused."""
+    runs = {}
+    for options in (("--guidance-scale", 1), ("--guidance-scale", 1, "--step-cache", 9)):
+        arguments = (*SMALL, "--steps", 12, "--runs", 1, "--json", "figures.json", *options)
+        assert vidrt("bench", *arguments).status == 0
+        (run,) = json.loads(Path("figures.json").read_text())["runs"]
+        runs[len(options)] = {phase["component"]: phase["runs"] for phase in run["phases"]}["transformer"]
+    assert runs[2] == 12
+    assert 3 <= runs[4] < 12
+    ended = vidrt("bench", "demo:svd", "--cpu", "--guidance-scale", 2, "--image", "photo.png")
+    assert (ended.status, ended.out) == (2, "")
+
+
+def test_embeddings_stand_for_a_prompt(vidrt, place):
+    """With an embeddings file there is no text encoder to time."""
+    values = np.random.default_rng(0).standard_normal((1, 5, 128)).astype(np.float32)
+    mask = np.ones((1, 5), np.int64)
+    names = ("prompt_embeds", "prompt_attention_mask", "negative_prompt_embeds", "negative_prompt_attention_mask")
+    save_file(dict(zip(names, (values, mask, values, mask), strict=True)), place / "embeddings.safetensors")
+    assert vidrt("bench", *SMALL, "--runs", 1, "--embeddings-file", "embeddings.safetensors").out.count("encoder") == 0
 
 
 def test_kept_engines_are_opened_once(vidrt):

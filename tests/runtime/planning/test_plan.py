@@ -1,5 +1,6 @@
 """`vidrt plan` and `--dry-run`: every phase, the ways of decoding, and what an older bundle cannot tell."""
 
+import json
 import re
 
 import pytest
@@ -7,7 +8,7 @@ from vidrt.components.tiles import Tiles
 from vidrt.pipelines.load import load_pipeline
 from vidrt.planning.phases import decoding_ways, phases
 from vidrt.planning.report import lines, spoken
-from vidrt_engines.manifest import read_bundle
+from vidrt_engines.manifest import MANIFEST, read_bundle
 
 REQUEST = {"prompt": "a fox", "height": 512, "width": 768, "num_frames": 97}
 
@@ -76,14 +77,26 @@ def test_the_command_prints_it(bundles, capsys, monkeypatch):
     assert "Not known" not in told[0]
 
 
-def test_an_older_bundle_says_how_to_know(capsys, monkeypatch):
-    """What was built before memory was counted is named, with the command that counts it."""
+@pytest.mark.parametrize("counts", [("activations", "operations"), ("operations",)])
+def test_an_older_bundle_says_how_to_know(demo_copy, capsys, monkeypatch, counts):
+    """What was built before memory or operations were counted is named, with the command that counts them."""
     from vidrt.cli.main import main
 
-    monkeypatch.setattr("sys.argv", ["vidrt", "plan", "--cpu", "--backend", "onnxruntime"])
+    content = json.loads((demo_copy / MANIFEST).read_text(encoding="utf-8"))
+    for engine in (engine for group in content["engines"].values() for engine in group):
+        for name in counts:
+            del engine[name]
+    (demo_copy / MANIFEST).write_text(json.dumps(content), encoding="utf-8")
+    command = ["vidrt", "plan", "--cpu", "--backend", "onnxruntime", "--bundle", str(demo_copy)]
+    monkeypatch.setattr("sys.argv", command)
     main()
     told = capsys.readouterr().out
-    assert "not known" in told
+    assert [line.split()[-3:] for line in told.splitlines() if line.startswith("text encoding")][-1] == [
+        "known",
+        "2",
+        "runs",
+    ]
+    assert "until a run was made" not in told
     assert "Run its build-engines again with the same --out" in told
 
 
@@ -92,4 +105,5 @@ def test_what_was_counted_is_in_the_manifest(bundles):
     for group in read_bundle(bundles("0.9.5")).engines.values():
         for engine in group:
             assert engine.activations is not None
-            assert all(stage.activations is not None for stage in engine.stages)
+            assert engine.operations is not None
+            assert all(stage.activations and stage.operations for stage in engine.stages)
