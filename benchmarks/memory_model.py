@@ -3,8 +3,9 @@
 python benchmarks/memory_model.py BUNDLE [CASE ...]
 
 BUNDLE holds LTX-Video's transformer or VAE decoder, built with what they take counted; CASE is one of those below, by
-default all that its engines can play. The peak is that of anonymous memory, looked at every 4 ms in a process for each
-case, without the results. Cases that are not run keep their figures.
+default all that its engines can play. A `run` is a whole request, all engines one after the other: its figures are
+those of decoding, with the frames as bytes; it needs a text encoder too, and two layers of everything will do. The peak
+is that of anonymous memory, looked at every 4 ms in a process for each case. Cases that are not run keep their figures.
 """
 
 import json
@@ -13,11 +14,13 @@ import sys
 
 from measure import RESULTS, write
 
-STREAM, WHOLE, TRANSFORMER = "streaming", "whole", "transformer"
+STREAM, WHOLE, TRANSFORMER, RUN, TILED = "streaming", "whole", "transformer", "run", "run in tiles of 256x256"
 SIZES = {
     STREAM: ((256, 256, 25), (256, 384, 25), (256, 384, 97), (384, 512, 25)),
     WHOLE: ((256, 256, 9), (256, 384, 9), (256, 256, 25), (256, 384, 25)),
     TRANSFORMER: ((256, 256, 9), (256, 384, 25), (256, 384, 97), (512, 768, 25)),
+    RUN: ((256, 256, 9), (256, 384, 25), (512, 768, 9), (256, 384, 97), (384, 512, 25)),
+    TILED: ((512, 768, 9),),
 }
 CASES = {f"{way} {h}x{w}x{f}": (way, h, w, f) for way, sizes in SIZES.items() for h, w, f in sizes}
 _SCRIPT = """
@@ -26,7 +29,8 @@ from pathlib import Path
 import numpy as np
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.devices import parse_device
-from vidrt.planning.engines import run_bytes, streamed_bytes
+from vidrt.planning.engines import LatentSize, run_bytes
+from vidrt.planning.streaming import streamed_bytes
 from vidrt.sessions.component_engine import ComponentEngine
 from vidrt_engines.axes import axis_sizes
 from vidrt_engines.manifest import read_manifest
@@ -65,8 +69,34 @@ else:
         stream = decoder.stream(latents)
         for part in stream:
             del part
-        estimate = streamed_bytes(played.component, engine, *latents.shape[2:])
+        estimate = streamed_bytes(played.component, engine, LatentSize.of(latents.shape[2:]))
 print(json.dumps({{"seconds": time.perf_counter() - begin, "peak_mb": peak / 1e6, "estimate_mb": estimate / 1e6}}))
+"""
+_RUN = """
+import json
+import vidrt.bench.memory
+from vidrt import load_pipeline
+from vidrt.bench.stopwatch import Stopwatch
+from vidrt.components.tiles import Tiles
+from vidrt.pipelines.decode_options import DecodeOptions
+from vidrt.planning.decoding import Decoding
+from vidrt.planning.engines import LatentSize
+vidrt.bench.memory._INTERVAL = 0.004
+way, height, width, frames = {case!r}
+options = DecodeOptions(tiles=Tiles(height=256, width=256) if "tiles" in way else None)
+request = dict(prompt="a red circle moves to the right", height=height, width=width, num_frames=frames, seed=0)
+with load_pipeline({bundle!r}, device="cpu", backend="onnxruntime", decoding=options) as pipeline:
+    watch = Stopwatch()
+    watch.watch(pipeline.components)
+    with vidrt.bench.memory.sampled() as samples:
+        pipeline.videos(num_inference_steps=2, **request)
+    bundle, engine = pipeline.bundle, pipeline.components["vae_decoder"].engine.engine
+done = [work for work in watch.done if work.component == "vae_decoder"]
+begin, end = min(work.begin for work in done), samples.taken[-1].time
+size = LatentSize.of(((frames - 1) // 8 + 1, height // 32, width // 32))
+estimate = Decoding(engine=engine, settings=bundle.ltx, latents=size).need(options).own
+peak = samples.peak(begin, end).anonymous
+print(json.dumps({{"seconds": end - begin, "peak_mb": peak / 1e6, "estimate_mb": estimate / 1e6}}))
 """
 
 
@@ -75,7 +105,7 @@ def main(bundle: str, cases: list[str]) -> None:
     path = RESULTS / "memory_model.json"
     known = json.loads(path.read_text())["cpu"] if path.exists() else {}
     for case in cases:
-        script = _SCRIPT.format(bundle=bundle, case=CASES[case])
+        script = (_RUN if case.startswith(RUN) else _SCRIPT).format(bundle=bundle, case=CASES[case])
         done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
         figures = json.loads(done.stdout.strip().splitlines()[-1])
         figures["off"] = figures["estimate_mb"] / figures["peak_mb"] - 1

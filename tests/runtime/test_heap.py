@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vidrt.heap import release_free_memory
+from vidrt.heap import map_large_blocks, release_free_memory
 
 MEGABYTE = 1 << 20
 
@@ -24,3 +24,17 @@ def test_holes_in_the_heap_are_given_back():
     release_free_memory()
     assert before - resident() > 40 * MEGABYTE
     assert all((block == (2 * number + 1) % 251).all() for number, block in enumerate(blocks))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heap is Linux's")
+def test_large_blocks_are_given_back_at_once():
+    """A block of megabytes that is freed between others leaves no hole, though as large ones were freed before."""
+    map_large_blocks()
+    size = 20 * MEGABYTE
+    for _ in range(3):
+        assert np.ones(size, np.uint8).all()
+    blocks = [np.ones(size, np.uint8) for _ in range(6)]
+    before = resident()
+    del blocks[:5]
+    assert before - resident() > 90 * MEGABYTE
+    assert blocks[0].all()

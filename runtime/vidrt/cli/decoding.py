@@ -7,7 +7,7 @@ from typing import Any
 
 from vidrt_engines.places import DEFAULT_BUNDLE
 
-from vidrt.cli.places import check_places, device_of, formats_of, write_decoded
+from vidrt.cli.places import check_places, device_of, formats_of, is_streamed, write_decoded
 from vidrt.cli.seen import times_kept
 from vidrt.components.tiles import Tiles, parse_tiles
 from vidrt.errors import EngineError, RequestError
@@ -52,7 +52,11 @@ def decode_options(options: Mapping[str, Any]) -> DecodeOptions:
     """
     size = options["vae_tile_size"]
     tiles = Tiles() if options["vae_tiling"] else None
-    return DecodeOptions(tiles=tiles if size is None else parse_tiles(size), slicing=options["vae_slicing"])
+    return DecodeOptions(
+        tiles=tiles if size is None else parse_tiles(size),
+        slicing=options["vae_slicing"],
+        keeps_frames=not is_streamed(formats_of(options)),
+    )
 
 
 @contextmanager

@@ -31,6 +31,10 @@ _CACHE = "Keep prompts' embeddings on disk: a prompt that was seen before needs 
 _TILING = "LTX-Video: decode in tiles that overlap and blend as diffusers'."
 _TILE_SIZE = "The size of tiles; implies --vae-tiling.  [default: 512x512, all frames]"
 _SLICING = "LTX-Video: decode several videos one after the other, or all in one call.  [default: one after the other]"
+_LIMIT = (
+    "On the CPU the process's own memory, such as 2GB: decodes in tiles where that does not fit, or says what would.  "
+    "With TensorRT GPU memory for each engine: weights beyond are streamed."
+)
 _STEP_CACHE = (
     "LTX-Video: guess what has changed by less than this since it was computed, such as 0.1; auto is the version's "
     "threshold, off computes every step.  [default: off]"
@@ -88,7 +92,7 @@ _OPTIONS: tuple[_Option, ...] = (
     ("--device", str, "DEVICE", "auto, cpu, cuda or cuda:N.  [default: auto]"),
     ("--cpu", bool, None, "The same as --device cpu."),
     ("--backend", str, "BACKEND", "auto, onnxruntime, openvino, tensorrt or tensorrt-rtx.  [default: auto]"),
-    ("--memory-limit", str, "SIZE", "GPU memory for each engine, such as 8GiB; TensorRT streams the weights beyond."),
+    ("--memory-limit", str, "SIZE", _LIMIT),
     ("--quiet", bool, None, "Print nothing but errors."),
     ("--debug", bool, None, "Show a traceback when something fails."),
 )

@@ -22,6 +22,11 @@ def formats_of(options: Mapping[str, Any]) -> tuple[str, ...]:
     return asked or ("gif",)
 
 
+def is_streamed(formats: Sequence[str]) -> bool:
+    """Whether each frame is written as it comes: an MP4 alone needs no frame twice."""
+    return tuple(formats) == ("mp4",)
+
+
 def check_places(options: Mapping[str, Any], kept: Path | None = None) -> None:
     """Finds out that results can be written.
 
@@ -57,7 +62,7 @@ def write_decoded(
     pipeline: LtxVideoPipeline, final: FinalLatents, options: Mapping[str, Any], formats: Sequence[str]
 ) -> None:
     """Decodes and writes videos; where only an MP4 is asked for, each frame is written as it comes."""
-    if tuple(formats) != ("mp4",):
+    if not is_streamed(formats):
         write_videos(pipeline.decode_final(final), options, formats)
         return
     for path in save_streamed(pipeline.stream_final(final), len(final.latents), options["output_dir"]):

@@ -9,7 +9,7 @@ from vidrt_engines.components import Signature
 from vidrt_engines.streaming import CHUNK, LAST, NEXT, PASSED, STATE, first_shapes
 
 from vidrt.arrays import AnyArray, FloatArray
-from vidrt.heap import release_free_memory
+from vidrt.heap import map_large_blocks, release_free_memory
 from vidrt.sessions.component_engine import ComponentEngine
 
 _TIME = 2  # the axis of frames
@@ -62,6 +62,7 @@ def through(
     signature = Signature(inputs=stage.engine.inputs, outputs=stage.engine.outputs)
     own = {spec.name: constants[spec.name] for spec in signature.inputs if spec.name in constants}
     state: dict[str, AnyArray] | None = None
+    map_large_blocks()
     with stage.held():
         for part, is_last in parts.cut(flow):
             if state is None:

@@ -12,7 +12,7 @@ from vidrt.sessions.component_engine import ComponentEngine
 
 # The first stage takes the most while it works, half a gigabyte of widened weights, and passes on the least: 0.2 MB a
 # frame of 256x384. In advance, its peak and that of the others do not add up; where it is done, its engine is closed.
-_AHEAD = 256 << 20
+AHEAD = 256 << 20
 
 
 class VaeDecoder(EngineComponent):
@@ -70,7 +70,7 @@ class VaeDecoder(EngineComponent):
             parts = Parts(first=stage.first_frames, others=stage.first_frames, end=1)
             flow = through(engine, parts, flow, constants)
             if number == 0:
-                flow = ahead(flow, _AHEAD)
+                flow = ahead(flow, AHEAD)
         yield from flow
 
     def __call__(

@@ -12,6 +12,11 @@ from vidrt.components.passing import Parts, through
 _LATENT_FRAMES = 2
 
 
+def chunk_frames(temporal_compression: int) -> int:
+    """How many frames of a video are encoded at once behind the first part, which has one more."""
+    return _LATENT_FRAMES * temporal_compression
+
+
 class VaeEncoder(EngineComponent):
     """Turns frames into the moments of their latents."""
 
@@ -36,5 +41,5 @@ class VaeEncoder(EngineComponent):
             yield self(np.concatenate(list(frames), axis=2))
             return
         (stage,) = self.engine.stages
-        size = _LATENT_FRAMES * temporal_compression
+        size = chunk_frames(temporal_compression)
         yield from through(stage, Parts(first=size + 1, others=size), frames, {})

@@ -30,11 +30,12 @@ def check_svd_sizes(run: SvdRun, settings: SvdSettings, components: Mapping[str,
 
 
 def svd_sizes_by_component(run: SvdRun, settings: SvdSettings) -> list[tuple[Component, Sizes]]:
-    """Each component of Stable Video Diffusion whose axes have sizes, with those."""
+    """Each component of Stable Video Diffusion with the sizes of its axes."""
     size = {"height": run.height, "width": run.width}
     whole = axis_sizes(settings, **size, num_frames=run.num_frames, text_tokens=0, batch=run.num_videos)
     chunk = {**whole, "batch": 1, "frames": min(run.decode_chunk_size or run.num_frames, run.num_frames)}
     return [
+        (Component.IMAGE_ENCODER, {**whole, "batch": 1}),
         (Component.VAE_ENCODER, {**whole, "batch": 1}),
         (Component.UNET, whole),
         (Component.VAE_DECODER, chunk),

@@ -13,6 +13,7 @@ from vidrt.devices import Device, described
 from vidrt.errors import RequestError
 from vidrt.output.video import Video
 from vidrt.pipelines.evaluations import Evaluations
+from vidrt.pipelines.limit import MemoryLimit
 from vidrt.pipelines.options import Options, Step
 from vidrt.pipelines.request import Run
 from vidrt.pipelines.svd_request import SvdRun
@@ -28,6 +29,8 @@ class Pipeline(Closing):
     ) -> None:
         self.bundle, self.components = bundle, components
         self._progress, self._resources = progress, resources
+        limit = resources.memory_limit if resources.device.kind == "cpu" else None
+        self._limit = None if limit is None else MemoryLimit(limit, components, progress.note)
 
     @property
     def place(self) -> Device:
@@ -39,6 +42,11 @@ class Pipeline(Closing):
         """Where the engines run and what runs them, as in `cpu (onnxruntime)` or `cuda:0, NVIDIA L4 (tensorrt)`."""
         backends = dict.fromkeys(str(component.engine.engine.backend) for component in self.components.values())
         return f"{described(self._resources.device)} ({', '.join(backends)})"
+
+    @property
+    def memory_limit(self) -> int | None:
+        """Bytes that the process may take of its own on the CPU; None where there is no such limit."""
+        return None if self._limit is None else self._limit.bytes
 
     def __call__(self, **options: Unpack[Options]) -> Video:
         """Makes one video.
@@ -75,11 +83,27 @@ class Pipeline(Closing):
         """
 
     @abstractmethod
+    def settled(self, **options: Unpack[Options]) -> Run | SvdRun:
+        """Checks a request but for a memory limit, and fills in what it leaves open, with a seed; nothing is loaded.
+
+        Raises:
+            RequestError: what cannot be right.
+        """
+
+    @abstractmethod
     def check(self, **options: Unpack[Options]) -> Run | SvdRun:
         """Checks a request and fills in what it leaves open, a seed included; nothing is loaded.
 
         Raises:
-            RequestError: what cannot be right.
+            RequestError: what cannot be right, or is over a memory limit.
+        """
+
+    @abstractmethod
+    def limited(self, **options: Unpack[Options]) -> list[str]:
+        """What a memory limit makes of a request, a line each; none where nothing is other than without one.
+
+        Raises:
+            RequestError: the request is over the limit by every way.
         """
 
     @abstractmethod

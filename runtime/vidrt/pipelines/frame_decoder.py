@@ -107,7 +107,8 @@ def smaller_tiles(
         decoder: of the pipeline; one without stages decodes all frames of a tile at once, so that it gets brief ones.
         settings: the bundle's.
     """
-    frames = None if decoder.engine.stages else _BRIEF
+    brief = None if tiles is None else tiles.frames
+    frames = brief if decoder.engine.stages else _BRIEF
     larger = Tiles() if tiles is None else tiles
     sizes = [larger] if tiles is None else []
     while (half := larger.halved(settings.spatial_compression, frames)) != larger:

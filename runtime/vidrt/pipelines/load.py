@@ -23,6 +23,8 @@ from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.ltx_video import LtxVideoPipeline
 from vidrt.pipelines.svd import SvdPipeline
+from vidrt.planning.engines import is_known
+from vidrt.planning.limit import check_limit
 from vidrt.progress import Progress, SilentProgress
 from vidrt.sessions.choice import AUTO, check_backend, choose_engine
 from vidrt.sessions.component_engine import ComponentEngine
@@ -65,8 +67,9 @@ def load_pipeline(
         device: auto, cpu, cuda or cuda:N.
         backend: one that the bundle has engines for, or auto: the fastest that can be played here.
         keep_loaded: engines stay open between runs, for a service that has the memory.
-        memory_limit: device memory for each engine of TensorRT, in bytes or as "8GiB": weights that do not fit
-            beside its working memory are brought from the host each time.
+        memory_limit: in bytes or as "8GiB". On the CPU memory of the process's own, without weights that lie mapped in
+            files: what does not fit is decoded in tiles, or refused. TensorRT: device memory for each engine; weights
+            that do not fit beside its working memory are brought from the host each time.
         cache_prompts: keep embeddings of prompts in the user's cache, so that a prompt that was seen before needs no
             text encoder; without the prompts' text.
         decoding: LTX-Video: decode in tiles, or several videos in one call; None is whole frames, one video after
@@ -87,6 +90,8 @@ def load_pipeline(
     check_backend(backend, place)
     progress = progress or SilentProgress()
     limit = None if memory_limit is None else parse_size(memory_limit)
+    if limit is not None and place.kind == "cpu":
+        check_limit(limit)
     resources = Resources(place, memory_limit=limit, note=progress.note)
     engines = _engines(manifest, folder, backend, resources)
     components = {
@@ -122,7 +127,8 @@ def _check(bundle: Bundle, folder: Path) -> None:
 
 
 def _check_decoding(bundle: Bundle, decoding: DecodeOptions | None) -> None:
-    if bundle.family is Family.SVD and decoding not in (None, DecodeOptions()):
+    asked = decoding or DecodeOptions()
+    if bundle.family is Family.SVD and (asked.tiles is not None or not asked.slicing):
         raise RequestError(
             "VAE tiling and decoding without slicing concern LTX-Video: for Stable Video Diffusion a decode chunk size "
             "says how many frames are decoded at once."
@@ -160,15 +166,26 @@ def _check_limit(component: Component, engine: Engine, folder: Path, resources: 
     """Refuses a memory limit that would be ignored; what a manifest does not say, the engine says when it is opened."""
     if resources.memory_limit is None:
         return
-    if engine.backend is Backend.ONNXRUNTIME:
+    if resources.device.kind == "cpu":
+        _check_counted(component, engine, folder)
+    elif engine.backend is Backend.ONNXRUNTIME:
         raise RequestError(
-            f"A memory limit has no effect on {engine.backend}, which plays the {component.spoken}: leave it out, or "
-            f"use engines of TensorRT."
+            f"A memory limit has no effect on {engine.backend} on CUDA, which plays the {component.spoken}: leave it "
+            f"out, or use engines of TensorRT."
         )
     if engine.key.get("stream_weights") == "no":
         raise RequestError(
             f"The {component.spoken} for {engine.backend} cannot be run under a memory limit; "
             f"{rebuild(engine, component, folder)} --stream-weights."
+        )
+
+
+def _check_counted(component: Component, engine: Engine, folder: Path) -> None:
+    if not is_known(engine):
+        raise RequestError(
+            f"A memory limit needs a bundle that says what its engines take, and {folder} does not for the "
+            f"{component.spoken}: run its build-engines again with the same --out, which adds it and builds nothing "
+            f"that is there."
         )
 
 

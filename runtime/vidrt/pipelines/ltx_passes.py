@@ -128,7 +128,7 @@ class PassPlayer:
         encoder = self._components["vae_encoder"]
         assert isinstance(encoder, VaeEncoder)
         size, full = (part.height, part.width), (self._run.height, self._run.width)
-        clips = encoded_clips(self._run.conditions, full, size, self._rules, encoder)
+        clips = encoded_clips(self._run.conditions, full, size, self._rules, encoder, self._settings)
         return conditioned_start(draw, clips, place, self._rules, self._generators, self._settings)
 
     def _upscaled(self, before: DenoisingStep) -> FloatArray:

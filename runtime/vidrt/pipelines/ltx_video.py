@@ -1,7 +1,7 @@
 """LTX-Video: from a request to videos."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 import numpy as np
@@ -24,6 +24,7 @@ from vidrt.pipelines.evaluations import Evaluations, ltx_evaluations
 from vidrt.pipelines.final_latents import FinalLatents, check_final, final_latents
 from vidrt.pipelines.frame_decoder import check_tiles
 from vidrt.pipelines.guidance_request import guidance_remarks
+from vidrt.pipelines.ltx_limit import LtxLimit
 from vidrt.pipelines.ltx_passes import Given, PassPlayer
 from vidrt.pipelines.options import DenoisingStep, Options, Step
 from vidrt.pipelines.passes import pass_remarks
@@ -32,6 +33,7 @@ from vidrt.pipelines.record import run_record
 from vidrt.pipelines.request import PromptEmbeddings, Request, Run
 from vidrt.pipelines.settling import settle
 from vidrt.pipelines.step_cache_request import step_cache_remarks
+from vidrt.planning.phases import Phase
 from vidrt.progress import Progress
 from vidrt.prompt_cache import PromptCache
 from vidrt.sessions.resources import Resources
@@ -52,6 +54,9 @@ class LtxVideoPipeline(Pipeline):
         super().__init__(bundle, components, progress, resources)
         self._tokenizer, self._caches_prompts = tokenizer, cache_prompts
         self._decoding = decoding or DecodeOptions()
+        self._fit = None
+        if self._limit is not None:
+            self._fit = LtxLimit(limit=self._limit, settings=bundle.ltx, options=self._decoding)
 
     def denoise(self, **options: Unpack[Options]) -> Iterator[DenoisingStep]:
         """Denoises step by step: the caller owns progress, previews (`decode(step)`) and early stop.
@@ -60,24 +65,43 @@ class LtxVideoPipeline(Pipeline):
         before the transformer comes.
         """
         run, given = self._settled(options)
-        return self._denoise(run, given)
+        return self._denoise(run, given, self._phases(run, given.embeddings))
 
-    def check(self, **options: Unpack[Options]) -> Run:
-        """Checks a request and fills in what it leaves open, a seed included; nothing is loaded.
+    def settled(self, **options: Unpack[Options]) -> Run:
+        """Checks a request but for a memory limit, and fills in what it leaves open, with a seed; nothing is loaded.
 
         Raises:
             RequestError: what cannot be right.
         """
         return self._settled(options)[0]
 
+    def check(self, **options: Unpack[Options]) -> Run:
+        """Checks a request and fills in what it leaves open, a seed included; nothing is loaded.
+
+        Raises:
+            RequestError: what cannot be right, or is over a memory limit.
+        """
+        run, given = self._settled(options)
+        self._phases(run, given.embeddings)
+        return run
+
+    def limited(self, **options: Unpack[Options]) -> list[str]:
+        """What a memory limit makes of a request, a line each; none where nothing is other than without one.
+
+        Raises:
+            RequestError: the request is over the limit by every way.
+        """
+        remark = None if self._fit is None else self._fit.remark(self.check(**options))
+        return [] if remark is None else [remark]
+
     def sizes(self, **options: Unpack[Options]) -> list[tuple[Component, Sizes]]:
         """The components that a request takes and the sizes of their axes, each as often as it meets others."""
-        run = self.check(**options)
+        run = self.settled(**options)
         return list(sizes_by_component(run, self.bundle.ltx, self._texts(run, options.get("embeddings"))))
 
     def evaluations(self, **options: Unpack[Options]) -> list[Evaluations]:
         """What a request asks of each engine: how many runs, at which sizes; with a step cache at most so many."""
-        run = self.check(**options)
+        run = self.settled(**options)
         texts, layers = self._texts(run, options.get("embeddings")), self._transformer().layers
         engines = {name: component.engine.engine for name, component in self.components.items()}
         return list(ltx_evaluations(run, self.bundle.ltx, texts, engines, layers, self._decoding))
@@ -118,10 +142,11 @@ class LtxVideoPipeline(Pipeline):
         Yields:
             Each video; its parts are to be taken before the next one is.
         """
-        decoder, settings, options = self._decoder(), self.bundle.ltx, self._decoding
+        decoder, settings = self._decoder(), self.bundle.ltx
         check_final(final, decoder, settings)
+        options, remark = self._decode_options(final)
         check_tiles(options, final.latents.shape, decoder, settings)
-        self._progress.note("decoding")
+        self._progress.note(remark or "decoding")
         record = {**final.record, **({"vae_tiles": str(options.tiles)} if options.tiles else {})}
         for number, parts in enumerate(stream_latents(final, decoder, settings, options, self._progress.note)):
             yield StreamedVideo(parts=parts, fps=final.fps, record={**record, "video": number})
@@ -145,6 +170,14 @@ class LtxVideoPipeline(Pipeline):
         check_sizes(run, settings, self.components, self._texts(run, embeddings), is_tiled=is_tiled)
         self._check_blocks(run)
         return run, given
+
+    def _phases(self, run: Run, embeddings: PromptEmbeddings | None) -> list[Phase]:
+        """What a run takes, phase by phase, where there is a limit for it."""
+        return [] if self._fit is None else self._fit.phases(run, self._texts(run, embeddings))
+
+    def _decode_options(self, final: FinalLatents) -> tuple[DecodeOptions, str | None]:
+        """How videos are decoded, and why where a memory limit made it another way than asked for."""
+        return (self._decoding, None) if self._fit is None else self._fit.decode_options(final.latents.shape)
 
     def _check_decoding(self, run: Run) -> None:
         grid = run.passes[-1].grid(self.bundle.ltx)
@@ -194,7 +227,9 @@ class LtxVideoPipeline(Pipeline):
         prompts = [run.prompt, run.negative_prompt] if is_guided else [run.prompt]
         return [text_length(prompt, self._tokenizer, run.conventions) for prompt in prompts]
 
-    def _denoise(self, run: Run, given: Given) -> Iterator[DenoisingStep]:
+    def _denoise(self, run: Run, given: Given, phases: Sequence[Phase]) -> Iterator[DenoisingStep]:
+        if self._limit is not None:
+            self._limit.keep_open(phases)
         contexts = self._contexts(run, given.embeddings)
         yield from PassPlayer(run, given, contexts, self.bundle.ltx, self.components, self._progress).steps()
 

@@ -64,7 +64,7 @@ def encode_prompts(
 
 
 def _encoded(ids: IntArray, encoder: TextEncoder, cache: PromptCache | None) -> FloatArray:
-    values = encoder(ids[None])
+    values: FloatArray = np.array(encoder(ids[None]))  # onnxruntime's own would keep all that the engine took
     if cache is not None:
         cache.keep(ids, values)
     return values

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vidrt_engines.components import Signature
 from vidrt_engines.manifest import Engine
 from vidrt_engines.memory import Activations
 from vidrt_engines.names import Backend, Component, Precision
-from vidrt_engines.streaming import CHUNK, STATE, stage_sizes
 
 from vidrt.planning.calibration import PROCESS, Factors, factors
 
@@ -23,11 +21,37 @@ class Need:
     mapped: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class LatentSize:
+    """How many latent frames, rows and columns a decoder sees, and of how many videos."""
+
+    frames: int
+    rows: int
+    columns: int
+    batch: int = 1
+
+    @classmethod
+    def of(cls, shape: tuple[int, int, int], batch: int = 1) -> "LatentSize":
+        """From `shape`."""
+        frames, rows, columns = shape
+        return cls(frames=frames, rows=rows, columns=columns, batch=batch)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return self.frames, self.rows, self.columns
+
+
+def streams(engine: Engine) -> bool:
+    """Whether an engine is played stage by stage."""
+    return bool(engine.stages) and engine.backend.plays is Backend.ONNXRUNTIME
+
+
 def weights(engine: Engine) -> Need:
     """What the weights take while the engine is open.
 
-    onnxruntime leaves them in their file, but for quantised blocks, which it packs; OpenVINO packs all of them, in the
-    type that it computes in at least; TensorRT brings its plan to the device.
+    onnxruntime leaves them in their file, but for quantised blocks, which it packs; OpenVINO packs each when it is
+    first used, measured to take as much as they are stored in; TensorRT brings its plan to the device.
     """
     stored = sum(file.bytes for file in engine.files if not file.path.endswith(_GRAPHS))
     if engine.backend is Backend.ONNXRUNTIME and engine.precision is not Precision.GGUF:
@@ -38,36 +62,14 @@ def weights(engine: Engine) -> Need:
 def run_bytes(component: Component, engine: Engine, sizes: Mapping[str, int]) -> int:
     """What a run takes besides the weights' file, with the process itself; the engine's activations are known."""
     assert engine.activations is not None
-    return PROCESS + _at_work(engine.activations, sizes, factors(component))
+    tensors = (spec.axes for spec in (*engine.inputs, *engine.outputs))
+    # the upscaler's latents, whose larger axes no run names, are small beside its values
+    held = sum(tensor_bytes(axes, sizes) for axes in tensors if all(axis in sizes or axis.isdigit() for axis in axes))
+    return PROCESS + held + values_bytes(engine.activations, sizes, factors(component))
 
 
-def streamed_bytes(component: Component, engine: Engine, frames: int, rows: int, columns: int) -> int:
-    """What a component takes by streaming: one stage at work, and what all carry and wait for.
-
-    Args:
-        component: what it is.
-        engine: with stages whose activations are known.
-        frames: of the latents.
-        rows: of the latents.
-        columns: of the latents.
-    """
-    at_work: list[int] = []
-    carried: list[int] = []
-    for stage in engine.stages:
-        assert stage.activations is not None
-        count = stage.first_frames if at_work else min(stage.first_frames, frames)
-        signature = Signature(inputs=stage.inputs, outputs=stage.outputs)
-        sizes = stage_sizes(signature, batch=1, frames=count, rows=rows, columns=columns)
-        given = {spec.name: _bytes(spec.axes, sizes) for spec in stage.inputs}
-        state = sum(size for name, size in given.items() if name.startswith(STATE))
-        at_work.append(state + _at_work(stage.activations, sizes, factors(component, is_stage=True)))
-        carried.append(state + given[CHUNK])
-    # while the first stage sees a short video, which it does once, the others carry nothing yet
-    beside = [carried[0] if frames <= engine.stages[0].first_frames else sum(carried), *[sum(carried)] * len(carried)]
-    return PROCESS + max(work + kept for work, kept in zip(at_work, beside, strict=False))
-
-
-def _at_work(activations: Activations, sizes: Mapping[str, int], times: Factors) -> int:
+def values_bytes(activations: Activations, sizes: Mapping[str, int], times: Factors) -> int:
+    """What a run takes for axes of these sizes, besides its inputs."""
     return times.bytes(activations.widened, activations.at(sizes))
 
 
@@ -76,7 +78,8 @@ def is_known(engine: Engine) -> bool:
     return engine.activations is not None and all(stage.activations is not None for stage in engine.stages)
 
 
-def _bytes(axes: tuple[str, ...], sizes: Mapping[str, int]) -> int:
+def tensor_bytes(axes: tuple[str, ...], sizes: Mapping[str, int]) -> int:
+    """Bytes of a tensor in fp32 whose named axes have these sizes."""
     total = _FLOAT
     for axis in axes:
         total *= int(sizes.get(axis, axis))

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from vidrt_engines.axes import axis_sizes
 from vidrt_engines.manifest import Engine
-from vidrt_engines.names import Backend, Component
+from vidrt_engines.names import Component
 from vidrt_engines.settings import LtxSettings
 
-from vidrt.components.tiles import LatentTiles, Tiles
-from vidrt.components.tiling import tile_shapes
-from vidrt.planning.engines import Need, is_known, run_bytes, streamed_bytes, weights
+from vidrt.components.tiles import Tiles
+from vidrt.pipelines.decode_options import DecodeOptions
+from vidrt.planning.decoding import Decoding
+from vidrt.planning.engines import LatentSize, Need, is_known, run_bytes, streams, weights
 
 NAMES = {
     Component.TEXT_ENCODER: "text encoding",
@@ -21,7 +21,6 @@ NAMES = {
     Component.LATENT_UPSAMPLER: "upscaling",
     Component.VAE_DECODER: "decoding whole",
 }
-_PIXEL = 3 * 4  # bytes in fp32
 
 Sizes = Mapping[str, int]
 
@@ -58,7 +57,9 @@ def phases(by_component: Iterable[tuple[Component, Sizes]], engines: Mapping[str
     return found
 
 
-def decoding_ways(engine: Engine, sizes: Sizes, settings: LtxSettings, tiled: Sequence[Tiles]) -> Iterator[Phase]:
+def decoding_ways(
+    engine: Engine, sizes: Sizes, settings: LtxSettings, tiled: Sequence[Tiles], videos: int = 1
+) -> Iterator[Phase]:
     """Each way of decoding a video: streamed where the engine has stages, and in tiles.
 
     Args:
@@ -66,35 +67,22 @@ def decoding_ways(engine: Engine, sizes: Sizes, settings: LtxSettings, tiled: Se
         sizes: of the whole video's axes.
         settings: the bundle's.
         tiled: the tiles to tell of.
+        videos: how many are decoded, one after the other.
     """
-    if engine.stages and engine.backend is Backend.ONNXRUNTIME:
-        need = None
-        if is_known(engine):
-            grid = sizes["latent_frames"], sizes["latent_rows"], sizes["latent_columns"]
-            own = streamed_bytes(Component.VAE_DECODER, engine, *grid)
-            need = Need(own=own, mapped=weights(engine).mapped)
-        yield Phase(name="decoding by streaming", component=Component.VAE_DECODER, need=need)
+    if not is_known(engine):
+        named = ("by streaming", None), *((f"in tiles of {tiles}", tiles) for tiles in tiled)
+        yield from (_way(name, None, tiles) for name, tiles in named if tiles or streams(engine))
+        return
+    size = LatentSize(frames=sizes["latent_frames"], rows=sizes["latent_rows"], columns=sizes["latent_columns"])
+    decoding = Decoding(engine=engine, settings=settings, latents=size, videos=videos)
+    if streams(engine):
+        yield _way("by streaming", decoding.need(DecodeOptions()), None)
     for tiles in tiled:
-        cut = tiles.in_latents(settings.spatial_compression, settings.temporal_compression)
-        need = _tiled(engine, sizes, settings, cut) if is_known(engine) else None
-        yield Phase(name=f"decoding in tiles of {tiles}", component=Component.VAE_DECODER, need=need, tiles=tiles)
+        yield _way(f"in tiles of {tiles}", decoding.need(DecodeOptions(tiles=tiles)), tiles)
 
 
-def _tiled(engine: Engine, sizes: Sizes, settings: LtxSettings, tiles: LatentTiles) -> Need:
-    """The largest tile, by streaming where the engine can, beside all frames that tiles are put together to."""
-    grid = sizes["latent_frames"], sizes["latent_rows"], sizes["latent_columns"]
-    time, rows, columns = max(tile_shapes(tiles, *grid))
-    spatial, temporal = settings.spatial_compression, settings.temporal_compression
-    frames = (time - 1) * temporal + 1
-    whole = frames * sizes["rows"] * sizes["columns"] * _PIXEL
-    tile = frames * rows * columns * spatial**2 * _PIXEL
-    if engine.stages:
-        run = streamed_bytes(Component.VAE_DECODER, engine, time, rows, columns) + tile
-    else:
-        size = {"height": rows * spatial, "width": columns * spatial, "num_frames": frames}
-        run = run_bytes(Component.VAE_DECODER, engine, axis_sizes(settings, **size, text_tokens=1))
-    kept = weights(engine)
-    return Need(own=run + whole + kept.own, mapped=kept.mapped)
+def _way(name: str, need: Need | None, tiles: Tiles | None) -> Phase:
+    return Phase(name=f"decoding {name}", component=Component.VAE_DECODER, need=need, tiles=tiles)
 
 
 def _need(component: Component, engine: Engine, sizes: Sizes) -> Need | None:

@@ -15,7 +15,8 @@ from vidrt.cpu import computes_bf16
 from vidrt.cuda.arrays import MixedArray
 from vidrt.cuda.driver import has_bindings
 from vidrt.devices import Device
-from vidrt.errors import EngineError, RequestError
+from vidrt.errors import EngineError
+from vidrt.heap import release_free_memory
 from vidrt.sessions.base import Session
 from vidrt.sessions.batches import joined, split
 from vidrt.sessions.fitting import VideoSize, refusal
@@ -62,8 +63,8 @@ class ComponentEngine:
         keep_loaded: bool = False,
     ) -> None:
         self.component, self.engine, self._keep_loaded = component, engine, keep_loaded
+        self._may_stay = True
         self._resources = place if isinstance(place, Resources) else Resources(place)
-        _refuse_limit(engine, self._resources)
         self._folder, self._path = folder, bundle_path(folder, file_to_open(engine, component, self.device).path)
         self._session: Session | None = None
         self._holders = 0
@@ -78,6 +79,24 @@ class ComponentEngine:
     def device(self) -> Device:
         """Where the engine runs."""
         return self._resources.device
+
+    @property
+    def memory_limit(self) -> int | None:
+        """Bytes that a process on the CPU may take of its own, or an engine on a device; None is all there is."""
+        return self._resources.memory_limit
+
+    @property
+    def keeps_loaded(self) -> bool:
+        """Whether it stays open between phases."""
+        return self._keep_loaded and self._may_stay
+
+    def stay_open(self, allowed: bool) -> None:
+        """Allows that it stays open between phases, if it is to, or closes it."""
+        self._may_stay = allowed
+        for stage in self.stages:
+            stage.stay_open(allowed)
+        if not allowed:
+            self.unload()
 
     @property
     def provider(self) -> str | None:
@@ -101,7 +120,7 @@ class ComponentEngine:
 
     def unload(self) -> None:
         """Closes the engine, unless somebody holds it or it is to stay loaded."""
-        if not self._holders and not self._keep_loaded:
+        if not self._holders and not self.keeps_loaded:
             self.close()
 
     def close(self) -> None:
@@ -111,6 +130,7 @@ class ComponentEngine:
         if self._session:
             self._session.close()
             self._session = None
+            release_free_memory()  # what lies between blocks of the heap would stay beside the next engine
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -156,8 +176,3 @@ def _of_stage(engine: Engine, stage: Stage) -> Engine:
     files = tuple(sorted(engine.files, key=lambda file: file.path != stage.file))
     own = {name: getattr(stage, name) for name in ("inputs", "outputs", "activations", "operations")}
     return dataclasses.replace(engine, files=files, stages=(), **own)
-
-
-def _refuse_limit(engine: Engine, resources: Resources) -> None:
-    if engine.backend is Backend.OPENVINO and resources.memory_limit is not None:
-        raise RequestError(f"A memory limit has no effect on {engine.backend}: leave it out, or use TensorRT.")

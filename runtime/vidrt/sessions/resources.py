@@ -17,7 +17,8 @@ class Resources(Closing):
 
     Args:
         device: the CPU or a CUDA device.
-        memory_limit: bytes of device memory for an engine that can stream its weights; None is all there is.
+        memory_limit: on the CPU bytes that the process may take of its own, on CUDA bytes of device memory for an
+            engine that can stream its weights; None is all there is.
         note: shows a line to the user.
     """
 

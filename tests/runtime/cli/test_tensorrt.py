@@ -28,7 +28,8 @@ def test_a_memory_limit_reaches_the_engines(planned, vidrt):
     ("arguments", "told"),
     [
         ("--backend tensorrt-rtx --cpu", "tensorrt-rtx needs a CUDA device and the device is cpu"),
-        ("--memory-limit 8GiB --cpu", "A memory limit has no effect on onnxruntime"),
+        ("--memory-limit 8GiB --backend onnxruntime", "A memory limit has no effect on onnxruntime on CUDA"),
+        ("--memory-limit 1MB --cpu", "A memory limit of 1 MB is less than the 45 MB that vidrt itself takes"),
         ("--memory-limit lots", "A size of memory should be like 8GiB, 500MB or a number of bytes, not 'lots'."),
         ("--height 256 --width 256", "was built for tokens from 1 to 27, not 128; run: build-engines SOURCE --out"),
         ("--backend tensorrt", "has no text_encoder for tensorrt; build it with build-engines --backend tensorrt."),

@@ -1,12 +1,14 @@
 """The pipeline as its users call it, on the embedded bundle."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
 import vidrt
 from safetensors.numpy import save_file
 from vidrt import EngineError, PromptEmbeddings, RequestError, Video
+from vidrt.components.text_encoder import TextEncoder
 from vidrt.output.record import write_record
 from vidrt.pipelines.latents import unpack
 from vidrt.pipelines.load import load_pipeline
@@ -31,6 +33,19 @@ def test_the_seed_makes_the_video(demo, small):
     first = demo(**small).frames
     assert np.array_equal(demo(**small).frames, first)
     assert not np.array_equal(demo(**{**small, "seed": 8}).frames, first)
+
+
+def test_what_the_text_encoder_took_is_gone_before_the_transformer_comes(demo, small, monkeypatch):
+    """None of its own arrays, which would keep all of its memory, outlives the encoding of prompts."""
+    made, call = [], TextEncoder.__call__
+
+    def watched(self, *tokens):
+        made.append(weakref.ref(embeddings := call(self, *tokens)))
+        return embeddings
+
+    monkeypatch.setattr(TextEncoder, "__call__", watched)
+    next(demo.denoise(**small))
+    assert [each() for each in made] == [None, None]
 
 
 @pytest.mark.parametrize("change", [{"prompt": PROMPT}, {"negative_prompt": "red"}, {"guidance_scale": 1.0},

@@ -38,13 +38,13 @@ def test_every_phase_is_known(planned):
 
 
 def test_memory_follows_the_request(planned):
-    """Longer videos take more but where they are streamed, larger ones and more of them take more everywhere."""
+    """Longer videos take more, by streaming no more than their frames as bytes; larger ones and more take more."""
     small, longer, larger, two = (
         planned(), planned(num_frames=161), planned(height=1024), planned(num_videos=2),
     )  # fmt: skip
     streaming, whole = "decoding by streaming", "decoding whole"
     assert longer[whole].own > small[whole].own
-    assert longer[streaming] == small[streaming]
+    assert 0 < longer[streaming].own - small[streaming].own < (161 - 97) * 512 * 768 * 4
     assert larger[streaming].own > small[streaming].own
     assert two["denoising"].own > small["denoising"].own
     assert small[streaming].own < small[whole].own
