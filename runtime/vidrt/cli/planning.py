@@ -47,7 +47,11 @@ def plan_lines(pipeline: Pipeline, request: Options) -> list[str]:
 
 
 def _durations(pipeline: Pipeline, request: Options, run: Any, engines: dict[str, Engine]) -> Iterator[str]:
-    found = durations(pipeline.evaluations(**request), engines, SeenTimes(pipeline.place))
+    try:
+        asked = pipeline.evaluations(**request)
+    except RequestError:  # the limit's own line has said so
+        return iter(())
+    found = durations(asked, engines, SeenTimes(pipeline.place))
     is_at_most = isinstance(run, Run) and any(part.step_cache for part in run.passes)
     return duration_lines(found, is_at_most=is_at_most)
 

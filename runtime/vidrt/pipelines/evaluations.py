@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vidrt_engines.manifest import Engine
-from vidrt_engines.names import Backend, Component
+from vidrt_engines.names import Component
 from vidrt_engines.settings import LtxSettings
 from vidrt_engines.svd_settings import SvdSettings
 
@@ -21,6 +21,7 @@ from vidrt.pipelines.svd_frames import decode_chunks
 from vidrt.pipelines.svd_guidance import guidance_scales
 from vidrt.pipelines.svd_guidance import is_guided as is_svd_guided
 from vidrt.pipelines.svd_request import SvdRun
+from vidrt.planning.engines import streams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +104,6 @@ def _decoding(run: Run, settings: LtxSettings, engine: Engine, options: DecodeOp
     for (frames, rows, columns), count in shapes.items():
         tile = {"latent_frames": frames, "latent_rows": rows, "latent_columns": columns}
         yield dataclasses.replace(one, sizes={**sizes, **tile}, count=videos * count)
-
-
-def streams(engine: Engine) -> bool:
-    """Whether a decoder passes a video through its stages."""
-    return bool(engine.stages) and engine.backend is Backend.ONNXRUNTIME
 
 
 def svd_evaluations(run: SvdRun, settings: SvdSettings) -> Iterator[Evaluations]:

@@ -58,6 +58,14 @@ class LtxLimit:
         size = LatentSize(frames=frames, rows=rows, columns=columns)
         return self._picked(self._with(size, videos))
 
+    def way(self, run: Run) -> DecodeOptions:
+        """How a run will be decoded.
+
+        Raises:
+            RequestError: no way fits.
+        """
+        return self._picked(self._decoding(run))[0]
+
     def remark(self, run: Run) -> str | None:
         """Says in a line how a run will be decoded, where it is not as without a limit."""
         return self._picked(self._decoding(run))[1]

@@ -100,11 +100,16 @@ class LtxVideoPipeline(Pipeline):
         return list(sizes_by_component(run, self.bundle.ltx, self._texts(run, options.get("embeddings"))))
 
     def evaluations(self, **options: Unpack[Options]) -> list[Evaluations]:
-        """What a request asks of each engine: how many runs, at which sizes; with a step cache at most so many."""
+        """What a request asks of each engine: how many runs, at which sizes; with a step cache at most so many.
+
+        Raises:
+            RequestError: what cannot be right, or cannot be decoded within a memory limit.
+        """
         run = self.settled(**options)
         texts, layers = self._texts(run, options.get("embeddings")), self._transformer().layers
         engines = {name: component.engine.engine for name, component in self.components.items()}
-        return list(ltx_evaluations(run, self.bundle.ltx, texts, engines, layers, self._decoding))
+        decoding = self._decoding if self._fit is None else self._fit.way(run)
+        return list(ltx_evaluations(run, self.bundle.ltx, texts, engines, layers, decoding))
 
     def remarks(self, run: Run) -> list[str]:
         """What a user should know of a run before it begins."""
