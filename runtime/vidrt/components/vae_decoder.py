@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 
 import numpy as np
+from vidrt_engines.manifest import Engine
+from vidrt_engines.names import Backend
 
 from vidrt.arrays import FloatArray
 from vidrt.components.base import EngineComponent
@@ -13,6 +15,15 @@ from vidrt.sessions.component_engine import ComponentEngine
 # The first stage takes the most while it works, half a gigabyte of widened weights, and passes on the least: 0.2 MB a
 # frame of 256x384. In advance, its peak and that of the others do not add up; where it is done, its engine is closed.
 AHEAD = 256 << 20
+# What OpenVINO holds for stages is more than all of a short video takes, and slower: at 256x384 2.4 GB for 97 frames,
+# which at once take 3.6, as 49 do at once.
+_AT_ONCE = 6
+
+
+def passes_by(engine: Engine, frames: int) -> bool:
+    """Whether an engine decodes a video of so many latent frames stage by stage."""
+    is_short = engine.backend is Backend.OPENVINO and frames <= _AT_ONCE
+    return bool(engine.stages) and engine.backend.plays is Backend.ONNXRUNTIME and not is_short
 
 
 class VaeDecoder(EngineComponent):
@@ -51,7 +62,7 @@ class VaeDecoder(EngineComponent):
         """Decodes a video from its beginning to its end, and gives frames as they come.
 
         What it holds at once does not grow with the video, and the frames are those of the whole video decoded at
-        once. An engine that was built without stages decodes it so.
+        once. An engine that was built without stages decodes it so, and OpenVINO a short one.
 
         Args:
             latents: as in a call.
@@ -61,7 +72,7 @@ class VaeDecoder(EngineComponent):
         Yields:
             The next frames (B, 3, some, 32·H, 32·W), about in [-1, 1].
         """
-        if not self.engine.stages:
+        if not passes_by(self.engine.engine, latents.shape[2]):
             yield self(latents, timestep, noise)
             return
         constants = self._constants(latents, timestep, noise)

@@ -10,6 +10,7 @@ from vidrt_engines.settings import LtxSettings
 from vidrt_engines.svd_settings import SvdSettings
 
 from vidrt.components.tiling import tile_counts
+from vidrt.components.vae_decoder import passes_by
 from vidrt.pipelines.axes import Sizes, denoising_sizes, run_sizes, svd_sizes_by_component
 from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.frame_decoder import in_latents
@@ -21,7 +22,6 @@ from vidrt.pipelines.svd_frames import decode_chunks
 from vidrt.pipelines.svd_guidance import guidance_scales
 from vidrt.pipelines.svd_guidance import is_guided as is_svd_guided
 from vidrt.pipelines.svd_request import SvdRun
-from vidrt.planning.engines import streams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,8 @@ def _decoding(run: Run, settings: LtxSettings, engine: Engine, options: DecodeOp
     """The decoder's runs: whole videos, or all tiles of them."""
     videos, batch = (run.num_videos, 1) if options.slicing else (1, run.num_videos)
     sizes = run_sizes(run, settings, run.passes[-1], 1, batch)
-    one = Evaluations(component=Component.VAE_DECODER, sizes=sizes, count=videos, is_streamed=streams(engine))
+    is_streamed = passes_by(engine, sizes["latent_frames"])
+    one = Evaluations(component=Component.VAE_DECODER, sizes=sizes, count=videos, is_streamed=is_streamed)
     if options.tiles is None:
         yield one
         return
@@ -103,7 +104,8 @@ def _decoding(run: Run, settings: LtxSettings, engine: Engine, options: DecodeOp
     shapes = tile_counts(in_latents(options.tiles, settings), grid.frames, grid.rows, grid.columns)
     for (frames, rows, columns), count in shapes.items():
         tile = {"latent_frames": frames, "latent_rows": rows, "latent_columns": columns}
-        yield dataclasses.replace(one, sizes={**sizes, **tile}, count=videos * count)
+        is_streamed = passes_by(engine, frames)
+        yield dataclasses.replace(one, sizes={**sizes, **tile}, count=videos * count, is_streamed=is_streamed)
 
 
 def svd_evaluations(run: SvdRun, settings: SvdSettings) -> Iterator[Evaluations]:

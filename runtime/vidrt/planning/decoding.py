@@ -11,8 +11,9 @@ from vidrt_engines.settings import LtxSettings
 
 from vidrt.components.tiles import LatentTiles, Tiles
 from vidrt.components.tiling import tile_shapes
+from vidrt.components.vae_decoder import passes_by
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.planning.engines import LatentSize, Need, run_bytes, streams, weights
+from vidrt.planning.engines import LatentSize, Need, run_bytes, weights
 from vidrt.planning.streaming import streamed_bytes
 
 _LARGEST, _SHORTEST = 512, 16  # pixels and frames of tiles that are looked at
@@ -41,7 +42,7 @@ class Decoding:
         size = dataclasses.replace(self.latents, batch=together)
         own = self._seen(size) if options.tiles is None else self._tiled(size, self._in_latents(options.tiles))
         kept = self.videos * self._pixels(self.latents) * _BYTES if options.keeps_frames else 0
-        held = weights(self.engine)
+        held = weights(self.engine, is_streamed=options.tiles is None and passes_by(self.engine, self.latents.frames))
         return Need(own=own + kept + held.own, mapped=held.mapped)
 
     def ways(self, options: DecodeOptions) -> Iterator[DecodeOptions]:
@@ -74,7 +75,7 @@ class Decoding:
 
     def _seen(self, size: LatentSize) -> int:
         """What the decoder takes for what it sees in one call, with the frames that it gives."""
-        if streams(self.engine):
+        if passes_by(self.engine, size.frames):
             return streamed_bytes(Component.VAE_DECODER, self.engine, size)
         frames, rows, columns = size.shape
         spatial = self.settings.spatial_compression
@@ -88,7 +89,7 @@ class Decoding:
         shape = max(tile_shapes(tiles, *size.shape), key=lambda tile: tile[0] * tile[1] * tile[2])
         tile = LatentSize.of(shape, batch=size.batch)
         mosaic = LatentSize.of((shape[0], *size.shape[1:]), batch=size.batch)
-        gathered = self._pixels(tile) * _FLOATS if streams(self.engine) else 0
+        gathered = self._pixels(tile) * _FLOATS if passes_by(self.engine, tile.frames) else 0
         return self._seen(tile) + gathered + self._pixels(mosaic) * _FLOATS
 
     def _pixels(self, size: LatentSize) -> int:

@@ -7,7 +7,7 @@ from vidrt_engines.manifest import Engine
 from vidrt_engines.memory import Activations
 from vidrt_engines.names import Backend, Component, Precision
 
-from vidrt.planning.calibration import PROCESS, Factors, factors
+from vidrt.planning.calibration import PROCESS, STREAMED_WEIGHTS, Factors, factors
 
 _FLOAT = 4
 _GRAPHS = (".onnx",)
@@ -43,12 +43,12 @@ class LatentSize:
 
 
 def streams(engine: Engine) -> bool:
-    """Whether an engine is played stage by stage."""
+    """Whether an engine can be played stage by stage."""
     return bool(engine.stages) and engine.backend.plays is Backend.ONNXRUNTIME
 
 
-def weights(engine: Engine) -> Need:
-    """What the weights take while the engine is open.
+def weights(engine: Engine, *, is_streamed: bool = False) -> Need:
+    """What the weights take while the engine is open, or while one stage after the other is.
 
     onnxruntime leaves them in their file, but for quantised blocks, which it packs; OpenVINO packs each when it is
     first used, measured to take as much as they are stored in; TensorRT brings its plan to the device.
@@ -56,7 +56,7 @@ def weights(engine: Engine) -> Need:
     stored = sum(file.bytes for file in engine.files if not file.path.endswith(_GRAPHS))
     if engine.backend is Backend.ONNXRUNTIME and engine.precision is not Precision.GGUF:
         return Need(own=0, mapped=stored)
-    return Need(own=stored)
+    return Need(own=round(stored * STREAMED_WEIGHTS) if is_streamed else stored)
 
 
 def run_bytes(component: Component, engine: Engine, sizes: Mapping[str, int]) -> int:
@@ -65,7 +65,7 @@ def run_bytes(component: Component, engine: Engine, sizes: Mapping[str, int]) ->
     tensors = (spec.axes for spec in (*engine.inputs, *engine.outputs))
     # the upscaler's latents, whose larger axes no run names, are small beside its values
     held = sum(tensor_bytes(axes, sizes) for axes in tensors if all(axis in sizes or axis.isdigit() for axis in axes))
-    return PROCESS + held + values_bytes(engine.activations, sizes, factors(component))
+    return PROCESS + held + values_bytes(engine.activations, sizes, factors(component, engine.backend))
 
 
 def values_bytes(activations: Activations, sizes: Mapping[str, int], times: Factors) -> int:

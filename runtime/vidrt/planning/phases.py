@@ -8,9 +8,10 @@ from vidrt_engines.names import Component
 from vidrt_engines.settings import LtxSettings
 
 from vidrt.components.tiles import Tiles
+from vidrt.components.vae_decoder import passes_by
 from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.planning.decoding import Decoding
-from vidrt.planning.engines import LatentSize, Need, is_known, run_bytes, streams, weights
+from vidrt.planning.engines import LatentSize, Need, is_known, run_bytes, weights
 
 NAMES = {
     Component.TEXT_ENCODER: "text encoding",
@@ -71,11 +72,13 @@ def decoding_ways(
     """
     if not is_known(engine):
         named = ("by streaming", None), *((f"in tiles of {tiles}", tiles) for tiles in tiled)
-        yield from (_way(name, None, tiles) for name, tiles in named if tiles or streams(engine))
+        yield from (
+            _way(name, None, tiles) for name, tiles in named if tiles or passes_by(engine, sizes["latent_frames"])
+        )
         return
     size = LatentSize(frames=sizes["latent_frames"], rows=sizes["latent_rows"], columns=sizes["latent_columns"])
     decoding = Decoding(engine=engine, settings=settings, latents=size, videos=videos)
-    if streams(engine):
+    if passes_by(engine, size.frames):
         yield _way("by streaming", decoding.need(DecodeOptions()), None)
     for tiles in tiled:
         yield _way(f"in tiles of {tiles}", decoding.need(DecodeOptions(tiles=tiles)), tiles)

@@ -26,7 +26,7 @@ def streamed_bytes(component: Component, engine: Engine, size: LatentSize, chunk
         size: the frames that the first stage sees of all, and the latents' rows and columns.
         chunk: how many of them it sees at once; None is what it was built for.
     """
-    times = factors(component, is_stage=True)
+    times = factors(component, engine.backend, is_stage=True)
     parts = list(_parts(engine, size, chunk))
     work = [values_bytes(part.activations, part.sizes, times) for part in parts]
     if all(part.is_whole for part in parts):  # each stage works once: what it was given and what is kept before it

@@ -8,7 +8,7 @@ import numpy as np
 from vidrt_engines.graphs import is_half
 from vidrt_engines.manifest import Engine
 from vidrt_engines.names import Backend, Precision
-from vidrt_engines.streaming import LAST
+from vidrt_engines.streaming import LAST, PASSED
 
 from vidrt.closing import Closing
 from vidrt.cuda.arrays import MixedArray
@@ -85,11 +85,23 @@ def _compiled(path: Path, precision: Precision, what: str) -> Any:
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": computes_in}
     try:
         core = library.module.Core()
-        graph = core.read_model(path)
+        graph = _in_order(library.module, core.read_model(path))
         _keep_as_stored(graph)
         return core.compile_model(graph, _DEVICE, settings)
     except Exception as error:  # as above
         raise failure(f"OpenVINO cannot open the {what}: {_reason(error)}.", error) from error
+
+
+def _in_order(openvino: Any, graph: Any) -> Any:
+    """The graph with what it passes on behind what its layers keep: it is computed by the order of its results.
+
+    Otherwise what layers keep of large values would wait for the end, and the values with it.
+    """
+    named = [(result.input_value(0).get_names(), result) for result in graph.get_results()]
+    late = [result for names, result in named if PASSED in names]
+    if not late:
+        return graph
+    return openvino.Model([*(result for names, result in named if PASSED not in names), *late], graph.get_parameters())
 
 
 def _keep_as_stored(graph: Any) -> None:
