@@ -9,6 +9,7 @@ import torch
 from closeness import relative_l2
 from vidrt import load_pipeline
 from vidrt.components.passing import Parts, ahead
+from vidrt.components.vae_decoder import passes_by
 from vidrt.pipelines.latents import to_bytes, unit_range
 
 GRAPH = 1e-5  # relative L2, as every graph's
@@ -56,7 +57,11 @@ def test_streamed_frames_are_diffusers(played, frames):
     bytes_got, bytes_wanted = (to_bytes(unit_range(one.numpy())).astype(int) for one in (got, wanted))
     assert np.abs(bytes_got - bytes_wanted).max() <= 1
     most = max(stage.first_frames for stage in decoder.engine.engine.stages)
-    assert max(part.shape[2] for part in parts) <= most
+    if passes_by(decoder.engine.engine, frames):
+        assert max(part.shape[2] for part in parts) <= most
+    else:  # OpenVINO takes less memory for a short video at once
+        assert decoder.engine.engine.backend == "openvino"
+        assert len(parts) == 1
 
 
 def test_frames_come_before_all_is_read(played):
