@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from vidrt_engines.names import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,9 @@ class ModuleEngine:
     def __init__(self, module: nn.Module, signature: Signature) -> None:
         self._module = module.eval()
         self._watched: dict[str, list[np.ndarray]] = {}
-        self.engine = SimpleNamespace(inputs=signature.inputs, outputs=signature.outputs, key={}, stages=())
+        self.engine = SimpleNamespace(
+            inputs=signature.inputs, outputs=signature.outputs, key={}, stages=(), backend=Backend.ONNXRUNTIME
+        )
 
     def held(self) -> AbstractContextManager[None]:
         """There is nothing to open."""
