@@ -6,6 +6,9 @@
 
 The official multi-scale pipeline runs by its own configuration files, in fp32; its transformers are as deep as the
 versions' and tiny otherwise, like its upscaler and its VAE, with weights made from their names.
+
+`two_passes.npz` has runs without conditions, `two_passes_conditioned.npz` runs with two pictures, whose extra tokens
+are in front in every step; blur and H.264 are left out. Given a file's name as a third argument, only that is written.
 """
 
 import sys
@@ -28,23 +31,35 @@ FILES = {
 
 
 def main() -> None:
-    """Writes `two_passes.npz`."""
-    checkout, out = Path(sys.argv[1]), Path(sys.argv[2])
+    """Writes both files, or the one that is named."""
+    import ltx_two_passes
+
+    checkout, out, wanted = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     sys.path.insert(0, str(checkout))
+    runs: dict[str, dict[str, Any]] = {
+        "two_passes.npz": dict.fromkeys(FILES, ()),
+        "two_passes_conditioned.npz": ltx_two_passes.CONDITIONS,
+    }
+    for name in wanted or runs:
+        np.savez_compressed(out / name, **_runs(checkout, runs[name]))
+
+
+def _runs(checkout: Path, conditions: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What is recorded of a run of each version with its conditions."""
     arrays: dict[str, np.ndarray] = {}
-    for version, file in FILES.items():
-        config = yaml.safe_load((checkout / "configs" / file).read_text(encoding="utf-8"))
+    for version, items in conditions.items():
+        config = yaml.safe_load((checkout / "configs" / FILES[version]).read_text(encoding="utf-8"))
         if version == "0.9.7-distilled":
             del config["second_pass"]["tone_map_compression_ratio"]
-        arrays |= {f"{version} {name}": value for name, value in _run(version, config).items()}
-    np.savez_compressed(out / "two_passes.npz", **arrays)
+        arrays |= {f"{version} {name}": value for name, value in _run(version, config, items).items()}
+    return arrays
 
 
 @torch.no_grad()
-def _run(version: str, config: dict[str, Any]) -> dict[str, np.ndarray]:
+def _run(version: str, config: dict[str, Any], items: Any) -> dict[str, np.ndarray]:
     import ltx_sampling
     import ltx_two_passes
-    from ltx_video.pipelines.pipeline_ltx_video import LTXMultiScalePipeline
+    from ltx_video.pipelines.pipeline_ltx_video import ConditioningItem, LTXMultiScalePipeline
     from ltx_video.utils.skip_layer_strategy import SkipLayerStrategy
 
     pipeline = _pipeline(version)
@@ -52,7 +67,8 @@ def _run(version: str, config: dict[str, Any]) -> dict[str, np.ndarray]:
     texts = {name: torch.from_numpy(value) for name, value in ltx_sampling.embeddings().items()}
     masks = {name: torch.from_numpy(value) for name, value in ltx_sampling.masks().items()}
     two_passes = LTXMultiScalePipeline(pipeline, _upsampler())
-    torch.manual_seed(ltx_sampling.SEED)  # officially, decoding noise comes from the global generator
+    given = [ConditioningItem(torch.from_numpy(ltx_two_passes.prepared(i)), i.frame, i.strength) for i in items]
+    torch.manual_seed(ltx_sampling.SEED)  # officially, encoders and decoding noise draw from the global generator
     result = two_passes(
         config["downscale_factor"], config["first_pass"], config["second_pass"],
         **ltx_two_passes.SIZE, frame_rate=ltx_two_passes.FPS, skip_layer_strategy=SkipLayerStrategy.AttentionValues,
@@ -60,13 +76,14 @@ def _run(version: str, config: dict[str, Any]) -> dict[str, np.ndarray]:
         prompt_attention_mask=masks["positive"], negative_prompt_attention_mask=masks["negative"],
         decode_timestep=config["decode_timestep"], decode_noise_scale=config["decode_noise_scale"],
         stochastic_sampling=config["stochastic_sampling"], vae_per_channel_normalize=True,
+        conditioning_items=given or None, image_cond_noise_scale=0.15,
         generator=torch.Generator().manual_seed(ltx_sampling.SEED), output_type="pt", is_video=True,
     )  # fmt: skip
-    frames = result.images[0].permute(1, 2, 3, 0).numpy()
+    frames = ltx_two_passes.kept(result.images[0].permute(1, 2, 3, 0).numpy())
     steps = np.stack([kept for kept in found["steps"] if kept.shape == found["steps"][-1].shape])
     return {
         "first": found["first"], "upscaled": found["upscaled"], "steps": steps,
-        "frames": ltx_two_passes.kept(frames).astype(np.float32),
+        "frames": (frames * 255).round().astype(np.uint8) if given else frames.astype(np.float32),
     }  # fmt: skip
 
 

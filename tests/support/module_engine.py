@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from vidrt.devices import Device
 from vidrt_engines.names import Backend
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class ModuleEngine:
     """Does what a `ComponentEngine` does, by PyTorch in fp32."""
 
     stages: tuple[Any, ...] = ()
-    device = "cpu"
+    device = Device(kind="cpu")
+    memory_limit: int | None = None
 
     def __init__(self, module: nn.Module, signature: Signature) -> None:
         self._module = module.eval()
