@@ -20,6 +20,7 @@ def command(*arguments):
     return [sys.executable, "-m", "vidrt_export", *map(str, arguments)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_killed_build_is_finished_by_the_next(source, bundles, tmp_path):
     """Killed in the middle, what was finished is kept, and the next run gives the files of an undisturbed build."""

@@ -65,17 +65,17 @@ def write(step: Step, folder: Path, console: Console) -> Built:
     part = _played(step)
     tensors = part.used()
     placed = place(tensors, kept_dtypes(tensors, step.precision))
-    with console.bytes_of("writing weights", part.weight_bytes) as advance:
-        stored_hash, weights_hash = write_weights(folder / WEIGHTS, tensors, placed, advance)
-    if part is not step.part:  # an engine in int8 is of the same weights as one that keeps them
-        with console.bytes_of("hashing the weights", step.part.weight_bytes) as advance:
-            stored_hash = hash_weights(step.part.used(), advance)
     console.note("  tracing the graph")
     files = _graphs(part, placed, folder)
     key = {"graph": files[GRAPH]}
     if has_half_graphs(part.component, step.precision):
         console.note(f"  tracing the graph in {step.precision}")
         files |= _graphs(part, placed, folder, prepared(part, step.precision))
+    with console.bytes_of("writing weights", part.weight_bytes) as advance:
+        stored_hash, weights_hash = write_weights(folder / WEIGHTS, tensors, placed, advance)
+    if part is not step.part:  # an engine in int8 is of the same weights as one that keeps them
+        with console.bytes_of("hashing the weights", step.part.weight_bytes) as advance:
+            stored_hash = hash_weights(step.part.used(), advance)
     stages = tuple(STAGE_GRAPH.format(number) for number in range(len(part.stages)))
     return Built(
         files={GRAPH: files.pop(GRAPH), WEIGHTS: weights_hash, **files}, weights=stored_hash, key=key, stages=stages

@@ -98,6 +98,7 @@ def test_the_bundle_says_the_same(svd_checkpoint, svd_bundle):
     assert list(bundle.engines) == list(checkpoint.parts)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cached_traces", "svd_bundle")
 def test_a_variant_gives_the_same_engines(tmp_path):
     """Files with fp16 in their names are found where there are no plain ones, and give what plain ones would."""

@@ -99,7 +99,7 @@ def test_control_c_stops_the_compiler_too(start, tmp_path):
     """Stopped from the terminal in the middle of compiling: one sentence, status 130, no process and no folder left."""
     out = tmp_path / "out"
     process, log = start("--check-minutes", "0")
-    until(lambda: list(out.glob(".partial-*/model.plan")), process)
+    until(lambda: compilers(out), process)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(SECONDS) == 130
     assert log.read_text().endswith("\nbuild-engines: stopped; what was finished is kept.\n")

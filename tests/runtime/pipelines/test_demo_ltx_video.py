@@ -75,6 +75,7 @@ def test_shapes_go_the_way_asked_for(clips):
     assert share(MOVING, moving, 2, motion_of) >= 0.9
 
 
+@pytest.mark.slow
 def test_guidance_makes_it_better(pipeline, clips):
     """Without guidance fewer clips are right in colour, shape and motion together."""
     plain = shown(pipeline, ASKED, guidance_scale=1.0)
