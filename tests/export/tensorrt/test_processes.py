@@ -17,6 +17,11 @@ COMPONENTS = ["--component", "text_encoder", "--component", "transformer"]
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked for in /proc")
 
 
+def take_interrupts():
+    """As from a terminal: what a script starts in the background does not hear of Ctrl-C, and passes that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(fused_checkpoint, tmp_path):
     """A function of more options: a build of two components, started in a process of its own, and its log."""
@@ -29,7 +34,10 @@ def start(fused_checkpoint, tmp_path):
     def run(*more):
         log = tmp_path / f"{len(started)}.log"
         with log.open("wb") as file:
-            started.append(subprocess.Popen(list(map(str, [*command, *more])), stderr=file, start_new_session=True))
+            words = list(map(str, [*command, *more]))
+            started.append(
+                subprocess.Popen(words, stderr=file, start_new_session=True, preexec_fn=take_interrupts)  # noqa: PLW1509
+            )
         return started[-1], log
 
     yield run
