@@ -40,20 +40,22 @@ class VaeDecoder(EngineComponent):
         return [(rows * scale, columns * scale) for scale in self._scales]
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keeps open what videos decoded one after the other share: the engine where there are no stages.
+    def held_for(self, frames: int) -> Iterator[None]:
+        """Keeps open what videos of so many latent frames, decoded one after the other, share: the engine, no stages.
 
         Stages are opened as a video comes to them and closed behind it: together they would take more memory.
         """
-        with nullcontext() if self.engine.stages else self.engine.held():
+        with nullcontext() if passes_by(self.engine.engine, frames) else self.engine.held():
             yield
 
     @contextmanager
-    def wholly_held(self) -> Iterator[None]:
-        """Keeps open all that `stream` runs, for many short videos such as tiles."""
+    def held_for_tiles(self, frames: Iterable[int]) -> Iterator[None]:
+        """Keeps open all that `stream` runs for short videos such as tiles, of these numbers of latent frames."""
+        ways = {passes_by(self.engine.engine, count) for count in frames}
         with ExitStack() as stack:
-            for engine in self.engine.stages or (self.engine,):
-                stack.enter_context(engine.held())
+            for is_streamed in ways:
+                for engine in self.engine.stages if is_streamed else (self.engine,):
+                    stack.enter_context(engine.held())
             yield
 
     def stream(

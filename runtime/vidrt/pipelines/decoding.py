@@ -42,7 +42,7 @@ def stream_latents(
     """
     clean = decoder_latents(final, settings)
     frames = FrameDecoder(decoder, settings, options, note)
-    with decoder.held():
+    with decoder.held_for(clean.shape[2]):
         for batch in clean[:, None] if options.slicing else [clean]:
             parts = (_as_bytes(part, final) for part in frames.frames(batch, final.timestep, final.maps))
             yield from _by_video(parts, len(batch))

@@ -73,8 +73,9 @@ class FrameDecoder:
             parts = list(self._decoder.stream(np.ascontiguousarray(tile), timestep, noise))
             return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=_TIME)
 
-        with self._decoder.wholly_held():
-            yield from decode_tiled(decode, latents, maps, in_latents(self._tiles, self._settings))
+        tiles = in_latents(self._tiles, self._settings)
+        with self._decoder.held_for_tiles(shape[0] for shape in tile_shapes(tiles, *latents.shape[2:])):
+            yield from decode_tiled(decode, latents, maps, tiles)
 
     def _shrink(self, shape: Sequence[int], error: Exception) -> None:
         smaller = next(smaller_tiles(self._tiles, shape, self._decoder, self._settings), None)

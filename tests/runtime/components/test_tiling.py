@@ -43,7 +43,7 @@ def decoded(decoder, latents, tiles):
     def tile(part, _):
         return np.concatenate(list(decoder.stream(np.ascontiguousarray(part), 0.05)), axis=2)
 
-    with decoder.wholly_held():
+    with decoder.held_for_tiles([latents.shape[2]]):
         return list(decode_tiled(tile, latents, (), tiles.in_latents(SIDE, TIME)))
 
 

@@ -27,7 +27,8 @@ class Decoder:
         return [(rows * scale, columns * scale) for scale in self.scales]
 
     @contextlib.contextmanager
-    def held(self):
+    def held_for(self, frames):
+        assert frames == SHAPE[2]
         self.is_held = True
         yield
         self.is_held = False

@@ -28,7 +28,8 @@ class Decoder:
         self.closed += 1
 
     @contextlib.contextmanager
-    def wholly_held(self):
+    def held_for_tiles(self, frames):
+        assert max(frames) <= SHAPE[2]
         yield
 
     def refusal(self, sizes, _):

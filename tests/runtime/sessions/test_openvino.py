@@ -6,8 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from vidrt.components.tiles import Tiles
 from vidrt.devices import Device
 from vidrt.errors import EngineError, MissingExtraError, RequestError
+from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.load import load_pipeline
 from vidrt.sessions.component_engine import ComponentEngine
 from vidrt.sessions.onnxruntime import OnnxruntimeSession
@@ -134,3 +136,19 @@ def test_an_engine_is_opened_by_its_backend(demo_copy):
         assert isinstance(engine, ComponentEngine)
         with engine.held():
             assert engine.provider == "OpenVINO CPU f32"
+
+
+@pytest.mark.parametrize("decoding", [None, DecodeOptions(tiles=Tiles(height=64, width=64))])
+def test_short_videos_and_their_tiles_open_it_once(monkeypatch, decoding):
+    """Decoded at once, all of them share one engine, and no stage is opened for them."""
+    opened, begin = [], OpenvinoSession.__init__
+
+    def noted(self, path, *others):
+        opened.append(path)
+        begin(self, path, *others)
+
+    with load_pipeline(DEFAULT_BUNDLE, device="cpu", backend="openvino", decoding=decoding) as pipeline:
+        step = pipeline.denoised(num_inference_steps=1, num_videos=2, seed=1)
+        monkeypatch.setattr(OpenvinoSession, "__init__", noted)
+        pipeline.decode(step)
+    assert [path.name for path in opened] == ["model.onnx"]
