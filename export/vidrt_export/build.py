@@ -40,7 +40,7 @@ from vidrt_export.writing.files import (
 from vidrt_export.writing.weights import hash_weights
 
 # Raised when the same checkpoint gives a different graph: engines built before are then built again.
-EXPORTER = "6"
+EXPORTER = "7"
 
 
 def build(plan: Plan, out: Path, console: Console, note: str | None = None) -> Bundle:

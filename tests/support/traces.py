@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from functools import partial
     from pathlib import Path
 
     import onnx_ir as ir
@@ -48,8 +48,7 @@ class Traces:
 
         options = {} if backend is None else {"backend": backend}
         changes = None if prepare is None else (prepare.func, prepare.args, tuple(sorted(prepare.keywords.items())))
-        made = (make.func, make.args, signature)  # type: ignore[attr-defined]
-        key = (*made, tuple(sorted(sizes.items())), backend, changes)
+        key = (_unfolded(make), signature, tuple(sorted(sizes.items())), backend, changes)
         if key not in self._models:
             self._models[key] = self._shared(
                 _told(key), lambda: trace(make, signature, sizes, prepare=prepare, **options)
@@ -86,10 +85,15 @@ _counts: dict[Any, Counts] = {}
 def _counts_of(part: Part | StagePart, precision: Precision) -> Counts:
     from vidrt_export.checks.counts import counts_of
 
-    key = (part.make.func, part.make.args, part.signature, tuple(sorted(part.sizes.items())), precision)  # type: ignore[attr-defined]
+    key = (_unfolded(part.make), part.signature, tuple(sorted(part.sizes.items())), precision)
     if key not in _counts:
         _counts[key] = counts_of(part, precision)
     return _counts[key]
+
+
+def _unfolded(value: Any) -> Any:
+    """A partial function as its function and arguments, which compare by what they are."""
+    return (value.func, *map(_unfolded, value.args)) if isinstance(value, partial) else value
 
 
 def _told(key: tuple[Any, ...]) -> str:

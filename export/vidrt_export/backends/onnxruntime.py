@@ -19,6 +19,7 @@ from vidrt_engines.precisions import SAFE_FP16
 from vidrt_export.backends.base import Built, Step
 from vidrt_export.checks.precision import prepared
 from vidrt_export.console import Console
+from vidrt_export.halves import in_halves
 from vidrt_export.int8 import in_int8
 from vidrt_export.part import Part
 from vidrt_export.tracing.trace import trace
@@ -117,7 +118,8 @@ def _graphs(
 
 def _played(step: Step) -> Part:
     """The component as onnxruntime plays it."""
-    return in_int8(step.part) if step.precision is Precision.INT8 else step.part
+    part = in_halves(step.part)
+    return in_int8(part) if step.precision is Precision.INT8 else part
 
 
 def _save(model: ir.Model, placed: Mapping[str, Placed], path: Path) -> str:

@@ -10,6 +10,8 @@ from vidrt_reference.checkpoint.read import TORCH_TYPES, read_tensor
 from vidrt_reference.checkpoint.stored import ITEM_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from vidrt_reference.checkpoint.stored import StoredTensor
@@ -44,6 +46,13 @@ def transposed(stored: StoredTensor) -> StoredTensor:
     return replace(stored, shape=stored.shape[::-1], recipe=_Transposed(of=stored))
 
 
+def reordered(stored: StoredTensor, order: Sequence[int]) -> StoredTensor:
+    """The entries of the first axis in another order: entry i is what `order[i]` was."""
+    if sorted(order) != list(range(stored.shape[0])):
+        raise ValueError(f"{stored.name} has {stored.shape[0]} rows, of which the order is none.")
+    return replace(stored, recipe=_Reordered(of=stored, order=order))
+
+
 def scaled(stored: StoredTensor, scale: StoredTensor, dtype: str = "BF16") -> StoredTensor:
     """A tensor in 8 bits times its scale, one number or one for each entry of the first axis."""
     nbytes = math.prod(stored.shape) * ITEM_BYTES[dtype]
@@ -62,6 +71,15 @@ class _Transposed:
 
     def make(self) -> Tensor:
         return read_tensor(self.of).T.contiguous()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reordered:
+    of: StoredTensor
+    order: Sequence[int]
+
+    def make(self) -> Tensor:
+        return read_tensor(self.of)[list(self.order)]
 
 
 @dataclass(frozen=True, kw_only=True)

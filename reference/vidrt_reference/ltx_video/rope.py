@@ -1,14 +1,14 @@
-"""Rotary position embedding: tables from coordinates, and the rotation of neighbouring pairs of channels."""
+"""Rotary position embedding: tables from coordinates."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-from vidrt_reference.precision import narrowed, widened
-from vidrt_reference.shapes import merge_axes, split_axis
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BASE = (20.0, 2048.0, 2048.0)  # seconds, pixel rows, pixel columns
 THETA = 10000.0
@@ -32,10 +32,3 @@ def rope_tables(coordinates: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     angles = (spots.unsqueeze(1) * frequencies.unsqueeze(1)).flatten(1)  # (S, dim // 6 * 3)
     angles = torch.nn.functional.pad(angles, (dim % 6 // 2, 0))
     return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each neighbouring pair of channels, in fp32: x (B, S, D), cos and sin (S, D / 2) -> (B, S, D)."""
-    first, second = split_axis(widened(x), 2, [-1, 2]).unbind(-1)  # each (B, S, D / 2)
-    turned = torch.stack([first * cos - second * sin, second * cos + first * sin], dim=-1)
-    return narrowed(merge_axes(turned, 2, 2), x.dtype)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vidrt_reference.checkpoint.config import Config
 from vidrt_reference.checkpoint.errors import CheckpointError
 from vidrt_reference.layers import Linear, Projection, TimestepEmbedder
+from vidrt_reference.ltx_video.rotation import Neighbours, Rotation
 from vidrt_reference.ltx_video.transformer_block import Perturbation, TransformerBlock, modulated
 from vidrt_reference.precision import widened
 
@@ -109,6 +110,7 @@ class Transformer(nn.Module):
         super().__init__()
         dim = params.inner_dim
         self.params = params
+        self.rotation: type[Rotation] = Neighbours  # `Halves` wants queries and keys in `halves_order`
         self.proj_in = Linear(params.in_channels, dim)
         self.scale_shift_table = nn.Parameter(torch.zeros(2, dim))
         self.time_embed = AdaLayerNormSingle(dim)
@@ -133,7 +135,7 @@ class Transformer(nn.Module):
             latents: (B, S, C), one token for each latent voxel.
             context: (B, L, caption_channels), the prompt's embeddings without padding, so that no mask is needed.
             timestep: (B, T) of fp32, 1000 times sigma; T is 1, or S where tokens have timesteps of their own.
-            rope_cos: (S, D / 2) of fp32, a cosine for each neighbouring pair of channels over the full width D.
+            rope_cos: (S, D / 2) of fp32, a cosine for each pair of channels over the full width D.
             rope_sin: (S, D / 2) of fp32.
             perturbation: (B, layers, 3) of fp32, 1 where a block is to put out its attention's values, what goes into
                 its attention or what goes into the block itself in the place of its own result, else 0.
@@ -144,8 +146,9 @@ class Transformer(nn.Module):
         modulation, embedding = self.time_embed(timestep)
         context = self.caption_projection(context)
         latents = self.proj_in(latents)
+        rotation = self.rotation(rope_cos, rope_sin, self.params.num_attention_heads)
         for number, block in enumerate(self.transformer_blocks):
-            latents = block(latents, context, modulation, (rope_cos, rope_sin), _of_block(perturbation, number))
+            latents = block(latents, context, modulation, rotation, _of_block(perturbation, number))
         shift, scale = (embedding + row for row in self.scale_shift_table)
         velocity: Tensor = self.proj_out(modulated(_layer_normalised(latents), shift, scale))
         return velocity

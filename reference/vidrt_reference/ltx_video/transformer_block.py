@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vidrt_reference.attention import Attend, attend
 from vidrt_reference.layers import Linear, RMSNorm, rms_normalised
-from vidrt_reference.ltx_video.rope import rotate
 from vidrt_reference.precision import narrowed
+
+if TYPE_CHECKING:
+    from vidrt_reference.ltx_video.rotation import Rotation
 
 _QK_NORM_EPS = 1e-5
 _WIDENING = 4
@@ -58,13 +60,13 @@ class Attention(nn.Module):
         self,
         x: Tensor,
         context: Tensor,
-        rope: tuple[Tensor, Tensor] | None = None,
+        rotation: Rotation | None = None,
         perturbed: Perturbation | None = None,
     ) -> Tensor:
-        """X (B, S, D), context (B, L, context_dim), rope two tables (S, D / 2) -> (B, S, D)."""
+        """X (B, S, D), context (B, L, context_dim) -> (B, S, D)."""
         query, key = self.norm_q(self.to_q(x)), self.norm_k(self.to_k(context))
-        if rope is not None:
-            query, key = (narrowed(rotate(part, *rope), self.dtype) for part in (query, key))
+        if rotation is not None:
+            query, key = (narrowed(rotation(part), self.dtype) for part in (query, key))
         value = self.to_v(context)
         mixed = self.attend(query, key, value, heads=self.heads)
         if perturbed is not None:
@@ -119,17 +121,17 @@ class TransformerBlock(nn.Module):
         latents: Tensor,
         context: Tensor,
         modulation: Tensor,
-        rope: tuple[Tensor, Tensor],
+        rotation: Rotation,
         perturbed: Perturbation | None = None,
     ) -> Tensor:
-        """Latents (B, S, D), context (B, L, context_dim), modulation (B, 1 or S, 6 D), rope (S, D / 2) -> (B, S, D)."""
+        """Latents (B, S, D), context (B, L, context_dim), modulation (B, 1 or S, 6 D) -> (B, S, D)."""
         given = latents
         # chunks of the last axis: a graph traced with one timestep for all tokens must hold for one timestep each
         values = (modulation + self.scale_shift_table.flatten()).chunk(6, dim=-1)
         shift_attention, scale_attention, gate_attention, shift_ff, scale_ff, gate_ff = values
 
         normed = narrowed(modulated(self._normalised(latents), shift_attention, scale_attention), self.attn1.dtype)
-        latents = latents + self.attn1(normed, normed, rope, perturbed) * gate_attention
+        latents = latents + self.attn1(normed, normed, rotation, perturbed) * gate_attention
         latents = latents + self.attn2(latents, context)
         normed = modulated(self._normalised(latents), shift_ff, scale_ff)
         output: Tensor = latents + self.ff(normed) * gate_ff

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from safetensors.torch import save_file
-from vidrt_reference.checkpoint.derived import reshaped, rows, scaled, transposed
+from vidrt_reference.checkpoint.derived import reordered, reshaped, rows, scaled, transposed
 from vidrt_reference.checkpoint.read import read_tensor
 from vidrt_reference.checkpoint.stored import read_header
 
@@ -29,6 +29,17 @@ def test_rows_lie_where_they_lay(stored):
     assert part.recipe is None
     with pytest.raises(ValueError, match="6 rows"):
         rows(stored(m=MATRIX)["m"], 4, 7)
+
+
+def test_rows_may_be_in_another_order(stored):
+    """Each once, of a matrix or a vector, and of what is itself made of another."""
+    order = [4, 0, 5, 1, 3, 2]
+    found = stored(m=MATRIX, v=MATRIX[:, 1].contiguous())
+    assert torch.equal(read_tensor(reordered(found["m"], order)), MATRIX[order])
+    assert torch.equal(read_tensor(reordered(found["v"], order)), MATRIX[order, 1])
+    assert torch.equal(read_tensor(reordered(transposed(found["m"]), [1, 0])), MATRIX.T[[1, 0]])
+    with pytest.raises(ValueError, match="6 rows"):
+        reordered(found["m"], [0, 1, 2, 3, 4, 4])
 
 
 def test_axes_may_be_others(stored):

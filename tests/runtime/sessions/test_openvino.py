@@ -67,12 +67,29 @@ def test_it_gives_what_onnxruntime_gives(demo, component):
     assert all(relative_l2(got[name], wanted[name]) <= 1e-5 and wanted[name].std() > 0 for name in wanted)
 
 
+def played(session):
+    """The nodes that OpenVINO made of the graph."""
+    return session._request.get_compiled_model().get_runtime_model().get_ops()
+
+
+def kind(node):
+    return node.get_rt_info()["layerType"].astype(str) if "layerType" in node.get_rt_info() else None
+
+
+def test_queries_and_keys_are_rotated_by_its_own_kernel():
+    """One node each for queries and for keys of every block."""
+    path, engine = graph(DEFAULT_BUNDLE, Component.TRANSFORMER)
+    blocks = next(int(spec.axes[1]) for spec in engine.inputs if spec.name == "perturbation")
+    with OpenvinoSession(path, engine, "transformer") as opened:
+        kinds = Counter(kind(node) for node in played(opened))
+    assert kinds["RoPE"] == 2 * blocks
+
+
 def test_weights_stay_as_they_are_stored(session):
     """Opening a graph widens none but the few that are no factor of a product."""
-    graph = session._request.get_compiled_model().get_runtime_model()
     sizes = Counter()
-    for node in graph.get_ops():
-        if "layerType" in node.get_rt_info() and node.get_rt_info()["layerType"] == "Const":
+    for node in played(session):
+        if kind(node) == "Const":
             sizes[node.get_output_element_type(0).get_type_name()] += math.prod(node.get_output_shape(0))
     assert sizes["f16"] > 10 * sizes["f32"]
 
