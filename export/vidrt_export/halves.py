@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 
 from torch import nn
-from vidrt_engines.names import Component, Family
 from vidrt_reference.checkpoint.derived import reordered
 from vidrt_reference.ltx_video.rotation import Halves, halves_order
 
@@ -19,14 +18,13 @@ _REORDERED = ("to_q.weight", "to_q.bias", "to_k.weight", "to_k.bias", "norm_q.we
 
 
 def in_halves(part: Part) -> Part:
-    """The same component with each head's channels in another order, where it rotates any; no weight is read."""
-    if (part.family, part.component) != (Family.LTX_VIDEO, Component.TRANSFORMER):
+    """The same component with each head's channels in another order, where it rotates them; no weight is read."""
+    if not part.rotated_heads:
         return part
-    heads, width = (int(str(part.config[key])) for key in ("num_attention_heads", "attention_head_dim"))
-    if width % 2:  # a pair would lie in two heads
-        return part
-    order = halves_order(heads * width, heads)
-    tensors = {name: reordered(stored, order) if _is_rotated(name) else stored for name, stored in part.tensors.items()}
+    tensors = {
+        name: reordered(stored, halves_order(stored.shape[0], part.rotated_heads)) if _is_rotated(name) else stored
+        for name, stored in part.tensors.items()
+    }
     return dataclasses.replace(part, make=partial(_made, part.make), tensors=tensors)
 
 

@@ -49,6 +49,8 @@ class Part:
         loras: what has been merged into the tensors.
         note: a sentence about the weights, for whoever builds them.
         stages: the same component in parts, one after the other, for a backend that plays them.
+        rotated_heads: how many heads its queries and keys among latents have, if they are rotated and a pair of
+            channels never lies in two of them; else 0.
     """
 
     component: Component
@@ -65,6 +67,7 @@ class Part:
     loras: tuple[Lora, ...] = ()
     note: str | None = None
     stages: tuple[StagePart, ...] = ()
+    rotated_heads: int = 0
 
     @property
     def weight_bytes(self) -> int:

@@ -124,6 +124,7 @@ def _transformer(found: Found) -> Part:
     return _part(
         Component.TRANSFORMER, params, Transformer, found.transformer_tensors,
         signature=signature, note=found.notes.get("transformer"),
+        rotated_heads=0 if params.attention_head_dim % 2 else params.num_attention_heads,
     )  # fmt: skip
 
 
