@@ -1,6 +1,7 @@
 """Sessions on OpenVINO, which plays onnxruntime's graphs on the CPU, in bf16 where the CPU has instructions for it."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vidrt.errors import MissingExtraError
 from vidrt.libraries import player
 from vidrt.sessions.base import check_inputs, check_outputs
 from vidrt.sessions.failures import failure
+from vidrt.sessions.mapped_weights import let_go
 
 _DEVICE = "CPU"
 # OpenVINO would take bf16 for every graph, wherever the CPU has it: only weights that are kept so are computed so. A
@@ -44,13 +46,14 @@ class OpenvinoSession(Closing):
     """
 
     def __init__(self, path: Path, engine: Engine, what: str) -> None:
-        self._engine, self._what = engine, what
+        self._engine, self._what, self._folder = engine, what, path.parent
         model = _compiled(path, engine.precision, what)
         precision = model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.provider: str = f"OpenVINO {_DEVICE} {engine.precision if is_half(path.name) else precision}"
         self._request: Any = model.create_infer_request()
         # stages would each keep what they needed at most, while one runs at a time
         self._keeps_memory = all(spec.name != LAST for spec in engine.inputs)
+        self._packed_for: set[tuple[tuple[int, ...], ...]] = set()  # shapes
 
     def run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
         """Runs the graph once.
@@ -62,7 +65,8 @@ class OpenvinoSession(Closing):
         """
         check_inputs(self._engine, arrays, self._what)
         try:
-            results = self._request.infer({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+            with self._packing(arrays):
+                results = self._request.infer({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         except Exception as error:  # its errors are RuntimeError and kin, without a base of their own
             raise failure(f"The {self._what} failed: {_reason(error)}.", error) from error
         # its own memory, which the next run writes over
@@ -75,6 +79,14 @@ class OpenvinoSession(Closing):
     def close(self) -> None:
         """Releases the graph and its memory."""
         self._request = None
+
+    def _packing(self, arrays: Mapping[str, MixedArray]) -> AbstractContextManager[None]:
+        """Lets go of mapped weights during the first run at each size, in which they are packed."""
+        shapes = tuple(array.shape for array in arrays.values())
+        if shapes in self._packed_for:
+            return nullcontext()
+        self._packed_for.add(shapes)
+        return let_go(self._folder)
 
 
 def _compiled(path: Path, precision: Precision, what: str) -> Any:
