@@ -15,9 +15,9 @@ from vidrt.sessions.component_engine import ComponentEngine
 # The first stage takes the most while it works, half a gigabyte of widened weights, and passes on the least: 0.2 MB a
 # frame of 256x384. In advance, its peak and that of the others do not add up; where it is done, its engine is closed.
 AHEAD = 256 << 20
-# What OpenVINO holds for stages is more than all of a short video takes, and slower: at 256x384 2.4 GB for 97 frames,
-# which at once take 3.6, as 49 do at once.
-_AT_ONCE = 6
+# What OpenVINO holds for stages is more than all of a short video takes, and slower by a third: at 256x384 2.4 GB for
+# 73 frames of the 0.9.5 VAE, which at once take 2.6, as 49 take 2.1; of the 0.9.0 VAE both are the same at 80 frames.
+_AT_ONCE = 8
 
 
 def passes_by(engine: Engine, frames: int) -> bool:

@@ -73,7 +73,7 @@ class Decoding:
     def _in_latents(self, tiles: Tiles) -> LatentTiles:
         return tiles.in_latents(self.settings.spatial_compression, self.settings.temporal_compression)
 
-    def _seen(self, size: LatentSize) -> int:
+    def _seen(self, size: LatentSize, *, is_tile: bool = False) -> int:
         """What the decoder takes for what it sees in one call, with the frames that it gives."""
         if passes_by(self.engine, size.frames):
             return streamed_bytes(Component.VAE_DECODER, self.engine, size)
@@ -82,7 +82,7 @@ class Decoding:
         pixels = {"height": rows * spatial, "width": columns * spatial}
         count = (frames - 1) * self.settings.temporal_compression + 1
         sizes = axis_sizes(self.settings, **pixels, num_frames=count, text_tokens=1, batch=size.batch)
-        return run_bytes(Component.VAE_DECODER, self.engine, sizes)
+        return run_bytes(Component.VAE_DECODER, self.engine, sizes, is_tile=is_tile)
 
     def _tiled(self, size: LatentSize, tiles: LatentTiles) -> int:
         """The largest tile, its frames, and all frames that tiles of the same time are put together to."""
@@ -90,7 +90,7 @@ class Decoding:
         tile = LatentSize.of(shape, batch=size.batch)
         mosaic = LatentSize.of((shape[0], *size.shape[1:]), batch=size.batch)
         gathered = self._pixels(tile) * _FLOATS if passes_by(self.engine, tile.frames) else 0
-        return self._seen(tile) + gathered + self._pixels(mosaic) * _FLOATS
+        return self._seen(tile, is_tile=True) + gathered + self._pixels(mosaic) * _FLOATS
 
     def _pixels(self, size: LatentSize) -> int:
         frames, rows, columns = size.shape

@@ -59,13 +59,14 @@ def weights(engine: Engine, *, is_streamed: bool = False) -> Need:
     return Need(own=round(stored * STREAMED_WEIGHTS) if is_streamed else stored)
 
 
-def run_bytes(component: Component, engine: Engine, sizes: Mapping[str, int]) -> int:
+def run_bytes(component: Component, engine: Engine, sizes: Mapping[str, int], *, is_tile: bool = False) -> int:
     """What a run takes besides the weights' file, with the process itself; the engine's activations are known."""
     assert engine.activations is not None
     tensors = (spec.axes for spec in (*engine.inputs, *engine.outputs))
     # the upscaler's latents, whose larger axes no run names, are small beside its values
     held = sum(tensor_bytes(axes, sizes) for axes in tensors if all(axis in sizes or axis.isdigit() for axis in axes))
-    return PROCESS + held + values_bytes(engine.activations, sizes, factors(component, engine.backend))
+    times = factors(component, engine.backend, is_tile=is_tile)
+    return PROCESS + held + values_bytes(engine.activations, sizes, times)
 
 
 def values_bytes(activations: Activations, sizes: Mapping[str, int], times: Factors) -> int:
