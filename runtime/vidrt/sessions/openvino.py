@@ -18,8 +18,8 @@ from vidrt.errors import MissingExtraError
 from vidrt.libraries import player
 from vidrt.sessions.base import check_inputs, check_outputs
 from vidrt.sessions.failures import failure
-from vidrt.sessions.mapped_weights import let_go
-from vidrt.sessions.openvino_graph import read_graph
+from vidrt.sessions.mapped_weights import let_go, mapped_around
+from vidrt.sessions.openvino_graph import address_of_weights, read_graph
 from vidrt.sessions.openvino_sizes import KnownSizes, Sizes
 
 _DEVICE = "CPU"
@@ -44,11 +44,12 @@ class OpenvinoSession(Closing):
     """
 
     def __init__(self, path: Path, engine: Engine, what: str) -> None:
-        self._engine, self._what, self._folder = engine, what, path.parent
+        self._engine, self._what = engine, what
         self._openvino = _library()
         self._computes_in = _ELSE if is_half(path.name) else _COMPUTES_IN.get(engine.precision, _ELSE)
         with self._opening():
             self._graph = read_graph(self._openvino, path)
+            self._weights = mapped_around(address_of_weights(self._graph))
         said = self._computes_in if computes_bf16() else _ELSE
         self.provider: str = f"OpenVINO {_DEVICE} {engine.precision if is_half(path.name) else said}"
         self._request: Any = None
@@ -72,6 +73,7 @@ class OpenvinoSession(Closing):
         with self._packing(arrays):
             if sizes is not None:
                 self._request = self._compiled(sizes).create_infer_request()
+                self._sizes.compiled(sizes)
             try:
                 results = self._request.infer({name: np.ascontiguousarray(array) for name, array in arrays.items()})
             except Exception as error:  # its errors are RuntimeError and kin, without a base of their own
@@ -92,6 +94,7 @@ class OpenvinoSession(Closing):
         """Forgets what is compiled, before it is compiled again: weights would be packed twice."""
         self._request = None
         self._packed_for.clear()
+        self._sizes.released()
 
     def _compiled(self, sizes: Sizes) -> Any:
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self._computes_in}
@@ -114,7 +117,7 @@ class OpenvinoSession(Closing):
         if shapes in self._packed_for:
             return nullcontext()
         self._packed_for.add(shapes)
-        return let_go(self._folder)
+        return let_go(self._weights)
 
 
 def _library() -> Any:

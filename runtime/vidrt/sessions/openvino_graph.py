@@ -19,6 +19,13 @@ def read_graph(openvino: Any, path: Path) -> Any:
     return graph
 
 
+def address_of_weights(graph: Any) -> int:
+    """Where the largest of its weights lies in memory: in their mapped file, for as long as the graph is kept."""
+    constants = [node for node in graph.get_ops() if node.get_type_name() == "Constant"]
+    largest = max(constants, key=lambda constant: constant.get_byte_size())
+    return int(largest.data.ctypes.data)
+
+
 def _in_order(openvino: Any, graph: Any) -> Any:
     """The graph with what it passes on behind what its layers keep: it is computed by the order of its results.
 

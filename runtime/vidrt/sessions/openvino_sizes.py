@@ -46,9 +46,16 @@ class KnownSizes:
             self._runs += 1
             return None
         is_known = self._times == 0 or (self._runs >= _ENOUGH_RUNS and self._times < _MOST_KNOWN)
-        self._compiled, self._runs = sizes if is_known else ANY, 1
+        return sizes if is_known else ANY
+
+    def released(self) -> None:
+        """Notes that what was compiled is gone; what follows may fail."""
+        self._compiled = None
+
+    def compiled(self, sizes: Sizes) -> None:
+        """Notes that the graph has been compiled for them, and takes the arrays of a first run."""
+        self._compiled, self._runs = sizes, 1
         self._times += 1
-        return self._compiled
 
 
 def _sizes(spec: TensorSpec, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,6 +1,5 @@
 """Mapped files are let go of, and nothing of them is lost."""
 
-import mmap
 import os
 import sys
 import time
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vidrt.sessions.mapped_weights import let_go, mappings
+from vidrt.sessions.mapped_weights import let_go, mapped_around
 from vidrt.sessions.openvino import OpenvinoSession
 from vidrt_engines.manifest import bundle_path, read_bundle
 from vidrt_engines.names import Component
@@ -32,55 +31,54 @@ def resident(path):
 
 @pytest.fixture
 def file(tmp_path):
-    (tmp_path / "weights").mkdir()
-    path = tmp_path / "weights" / "model.weights"
+    path = tmp_path / "model.weights"
     path.write_bytes(np.arange(SIZE // 4, dtype=np.uint32).tobytes())
     return path
 
 
-def mapped(path, access=mmap.ACCESS_READ):
-    with path.open("r+b") as opened:
-        return mmap.mmap(opened.fileno(), 0, access=access)
+@pytest.fixture
+def values(file):
+    """Its numbers, mapped."""
+    return np.memmap(file, np.uint32, "r")
 
 
-def test_pages_go_while_something_runs_and_come_again(file):
+def around(values):
+    """The mapping of their last number."""
+    return mapped_around(values.ctypes.data + values.nbytes - 4)
+
+
+def test_pages_go_while_something_runs_and_come_again(file, values):
     """What was read is no longer resident, and reads as before."""
-    with mapped(file) as pages:
-        assert np.frombuffer(pages, np.uint32).sum() > 0
-        assert resident(file) == SIZE
-        with let_go(file.parent):
-            end = time.monotonic() + 20
-            while resident(file) and time.monotonic() < end:
-                time.sleep(0.01)
-            assert resident(file) == 0
-            assert np.array_equal(np.frombuffer(pages, np.uint32), np.arange(SIZE // 4, dtype=np.uint32))
+    assert values.sum() > 0
+    assert resident(file) == SIZE
+    with let_go(around(values)):
+        end = time.monotonic() + 20
+        while resident(file) and time.monotonic() < end:
+            time.sleep(0.01)
         assert resident(file) == 0
+        assert np.array_equal(values, np.arange(SIZE // 4, dtype=np.uint32))
+    assert resident(file) == 0
 
 
-def test_other_files_and_what_may_be_written_stay(file, tmp_path):
-    """A copy on write would be lost, and the files of other folders are not meant."""
-    other = tmp_path / "weights 2"
-    other.write_bytes(bytes(SIZE))
-    with mapped(file, mmap.ACCESS_COPY) as written, mapped(other) as elsewhere:
-        written[:4] = b"mine"
-        assert elsewhere[SIZE - 1] == 0
-        assert mappings(file.parent) == []
-        assert len(mappings(tmp_path)) == 1
-        with let_go(file.parent):
-            pass
-        assert written[:4] == b"mine"
-        assert resident(other) > 0
+def test_what_may_be_written_is_not_touched(file):
+    """A copy on write and memory of the process's own would be lost."""
+    written, own = np.memmap(file, np.uint32, "c"), np.ones(SIZE, np.uint8)
+    written[0] = 7
+    assert around(written) is None
+    assert mapped_around(own.ctypes.data) is None
+    with let_go(around(written)):
+        pass
+    assert written[0] == 7
 
 
-def test_the_helper_ends_where_a_run_fails(file):
+def test_the_helper_ends_where_a_run_fails(file, values):
     """The error is the run's own, and the next run lets go again."""
-    with mapped(file) as pages:
-        with pytest.raises(KeyError), let_go(file.parent):
-            raise KeyError
-        assert np.frombuffer(pages, np.uint32).sum() > 0
-        with let_go(file.parent):
-            pass
-        assert resident(file) == 0
+    with pytest.raises(KeyError), let_go(around(values)):
+        raise KeyError
+    assert values.sum() > 0
+    with let_go(around(values)):
+        pass
+    assert resident(file) == 0
 
 
 def test_openvino_keeps_no_weights_twice():

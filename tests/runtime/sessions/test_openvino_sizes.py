@@ -28,32 +28,49 @@ def known(tokens):
     return {"latents": (1, tokens, 8), "context": (1, -1, 16)}
 
 
+def compiled_for(sizes, given):
+    """What is compiled before it takes these arrays."""
+    wanted = sizes.wanted(given)
+    if wanted is not None:
+        sizes.compiled(wanted)
+    return wanted
+
+
 def test_a_request_is_compiled_once():
     """Prompts of other lengths need nothing else."""
     sizes = KnownSizes(INPUTS)
-    assert sizes.wanted(arrays(24, text=9)) == known(24)
-    assert [sizes.wanted(arrays(24, text)) for text in (12, 9, 12)] == [None] * 3
+    assert compiled_for(sizes, arrays(24, text=9)) == known(24)
+    assert [compiled_for(sizes, arrays(24, text)) for text in (12, 9, 12)] == [None] * 3
 
 
 def test_a_second_pass_is_compiled_for_its_own_size():
     """After steps enough at the first one's; what comes then is compiled for any size, once and for all."""
     sizes = KnownSizes(INPUTS)
-    assert [sizes.wanted(arrays(24)) for _ in range(4)] == [known(24), None, None, None]
-    assert [sizes.wanted(arrays(96)) for _ in range(4)] == [known(96), None, None, None]
-    assert [sizes.wanted(arrays(tokens)) for tokens in (24, 24, 96, 48)] == [ANY, None, None, None]
+    assert [compiled_for(sizes, arrays(24)) for _ in range(4)] == [known(24), None, None, None]
+    assert [compiled_for(sizes, arrays(96)) for _ in range(4)] == [known(96), None, None, None]
+    assert [compiled_for(sizes, arrays(tokens)) for tokens in (24, 24, 96, 48)] == [ANY, None, None, None]
 
 
 def test_what_changes_at_once_is_compiled_for_any_size():
     """As tiles of a frame do."""
     sizes = KnownSizes(INPUTS)
-    assert [sizes.wanted(arrays(tokens)) for tokens in (24, 24, 12, 24)] == [known(24), None, ANY, None]
+    assert [compiled_for(sizes, arrays(tokens)) for tokens in (24, 24, 12, 24)] == [known(24), None, ANY, None]
 
 
 def test_a_stage_is_compiled_for_any_size():
     """The parts of a video that come to it are of several."""
     sizes = KnownSizes((*INPUTS, TensorSpec(name=LAST, dtype="float32", axes=("1",))))
     given = {**arrays(24), LAST: SimpleNamespace(shape=(1,))}
-    assert [sizes.wanted(given), sizes.wanted(given)] == [ANY, None]
+    assert [compiled_for(sizes, given), compiled_for(sizes, given)] == [ANY, None]
+
+
+def test_what_could_not_be_compiled_is_tried_again():
+    """A size that there was no memory for is not taken for one that is compiled, nor is the one before it."""
+    sizes = KnownSizes(INPUTS)
+    assert compiled_for(sizes, arrays(24)) == known(24)
+    assert sizes.wanted(arrays(4096)) == ANY
+    sizes.released()
+    assert [sizes.wanted(arrays(4096)), sizes.wanted(arrays(24))] == [ANY, ANY]
 
 
 @pytest.fixture(scope="module")
