@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from vidrt.output.errors import OutputError
     from vidrt.output.video import Video
     from vidrt.pipelines.load import load_pipeline
-    from vidrt.pipelines.ltx_video import LtxVideoPipeline
+    from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
+    from vidrt.pipelines.ltx_video.request import PromptEmbeddings
     from vidrt.pipelines.options import DenoisingStep
-    from vidrt.pipelines.request import PromptEmbeddings
 
 _HOMES = {
     "BundleError": "vidrt_engines.errors",
@@ -28,10 +28,10 @@ _HOMES = {
     "DenoisingStep": "vidrt.pipelines.options",
     "DeviceError": "vidrt.errors",
     "EngineError": "vidrt.errors",
-    "LtxVideoPipeline": "vidrt.pipelines.ltx_video",
+    "LtxVideoPipeline": "vidrt.pipelines.ltx_video.pipeline",
     "MissingExtraError": "vidrt.errors",
     "OutputError": "vidrt.output.errors",
-    "PromptEmbeddings": "vidrt.pipelines.request",
+    "PromptEmbeddings": "vidrt.pipelines.ltx_video.request",
     "RequestError": "vidrt.errors",
     "Video": "vidrt.output.video",
     "load_pipeline": "vidrt.pipelines.load",

@@ -13,7 +13,7 @@ from vidrt_engines.errors import BundleError
 from vidrt_engines.jsonable import decode
 
 from vidrt.errors import RequestError
-from vidrt.pipelines.final_latents import FinalLatents
+from vidrt.pipelines.ltx_video.final_latents import FinalLatents
 from vidrt.tensor_files import LATENTS, read_metadata, read_tensors, write_tensors
 
 NOISE, MAP, ABOUT = "decode_noise", "noise_", "vidrt"

@@ -11,7 +11,7 @@ from vidrt.errors import RequestError
 from vidrt.output.errors import OutputError
 from vidrt.output.paths import replacing
 from vidrt.pipelines.latents import LatentGrid, pack
-from vidrt.pipelines.request import PromptEmbeddings
+from vidrt.pipelines.ltx_video.request import PromptEmbeddings
 
 LATENTS = "initial_latents"
 POSITIVE, POSITIVE_MASK = "prompt_embeds", "prompt_attention_mask"

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from vidrt import RequestError
 from vidrt.latents_file import read_final, write_final
 from vidrt.output.errors import OutputError
-from vidrt.pipelines.final_latents import FinalLatents
+from vidrt.pipelines.ltx_video.final_latents import FinalLatents
 from vidrt.tensor_files import read_latents
 
 RANDOM = np.random.default_rng(0)

@@ -16,8 +16,8 @@ from vidrt.components.transformer import Transformer
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.components.vae_encoder import VaeEncoder
 from vidrt.devices import parse_device
-from vidrt.pipelines.ltx_video import LtxVideoPipeline
-from vidrt.pipelines.request import PromptEmbeddings
+from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
+from vidrt.pipelines.ltx_video.request import PromptEmbeddings
 from vidrt.progress import SilentProgress
 from vidrt.sessions.resources import Resources
 from vidrt_engines import components

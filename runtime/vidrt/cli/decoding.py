@@ -14,9 +14,9 @@ from vidrt.errors import EngineError, RequestError
 from vidrt.latents_file import read_final, write_final
 from vidrt.output.errors import OutputError
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.final_latents import FinalLatents
 from vidrt.pipelines.load import load_pipeline
-from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.pipelines.ltx_video.final_latents import FinalLatents
+from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
 from vidrt.progress import Progress, make_progress
 
 KEPT = "latents.safetensors"

@@ -19,9 +19,9 @@ from vidrt.errors import RequestError
 from vidrt.output.video import Video
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.load import load_pipeline
-from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
+from vidrt.pipelines.ltx_video.request import Run
 from vidrt.pipelines.options import Options, Step
-from vidrt.pipelines.request import Run
 from vidrt.progress import Progress, make_progress
 from vidrt.tensor_files import read_embeddings, read_latents
 

@@ -12,8 +12,8 @@ from vidrt.output.errors import OutputError
 from vidrt.output.paths import check_output_dir, check_output_file
 from vidrt.output.save import check_results_free, save_streamed, save_videos
 from vidrt.output.video import Video
-from vidrt.pipelines.final_latents import FinalLatents
-from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.pipelines.ltx_video.final_latents import FinalLatents
+from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
 
 
 def formats_of(options: Mapping[str, Any]) -> tuple[str, ...]:

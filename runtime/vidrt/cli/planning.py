@@ -9,9 +9,9 @@ from vidrt_engines.names import Backend, Component
 from vidrt.components.tiles import Tiles
 from vidrt.errors import RequestError
 from vidrt.pipelines.base import Pipeline
-from vidrt.pipelines.ltx_video import LtxVideoPipeline
+from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
+from vidrt.pipelines.ltx_video.request import Run
 from vidrt.pipelines.options import Options
-from vidrt.pipelines.request import Run
 from vidrt.planning import quantised
 from vidrt.planning.duration import duration_lines, durations
 from vidrt.planning.engines import is_known, weights

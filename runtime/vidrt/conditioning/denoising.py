@@ -8,7 +8,7 @@ from vidrt.arrays import FloatArray
 from vidrt.conditioning.rules import ConditionRules
 from vidrt.conditioning.stepping import conditioned_step, is_noised, renoised, token_sigmas
 from vidrt.noise.base import Generator
-from vidrt.pipelines.denoising import TIMESTEP_SCALE, Denoiser
+from vidrt.pipelines.ltx_video.denoising import TIMESTEP_SCALE, Denoiser
 
 
 class ConditionedDenoiser(Denoiser):

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from vidrt_engines.names import Compat
 
-from vidrt.pipelines.conventions import CONDITION_PIPELINE
+from vidrt.pipelines.ltx_video.conventions import CONDITION_PIPELINE
 
 
 class ConditionRules(StrEnum):

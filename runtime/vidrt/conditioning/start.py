@@ -13,7 +13,7 @@ from vidrt.conditioning.item import PREFIX_FRAMES
 from vidrt.conditioning.rules import ConditionRules
 from vidrt.noise.base import Generator
 from vidrt.pipelines.latents import LatentGrid, pack
-from vidrt.pipelines.rope import token_coordinates
+from vidrt.pipelines.ltx_video.rope import token_coordinates
 
 _HALF = 0.5
 

@@ -10,10 +10,10 @@ from vidrt_engines.svd_settings import SvdSettings
 from vidrt.components.base import EngineComponent
 from vidrt.conditioning.item import extra_latent_frames
 from vidrt.errors import RequestError
-from vidrt.pipelines.passes import Pass
-from vidrt.pipelines.prompts import TextLength
-from vidrt.pipelines.request import Run
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.ltx_video.passes import Pass
+from vidrt.pipelines.ltx_video.prompts import TextLength
+from vidrt.pipelines.ltx_video.request import Run
+from vidrt.pipelines.svd.request import SvdRun
 from vidrt.sessions.fitting import BUILDS, VideoSize
 
 Sizes = dict[str, int]

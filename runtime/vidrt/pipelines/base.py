@@ -14,9 +14,9 @@ from vidrt.errors import RequestError
 from vidrt.output.video import Video
 from vidrt.pipelines.evaluations import Evaluations
 from vidrt.pipelines.limit import MemoryLimit
+from vidrt.pipelines.ltx_video.request import Run
 from vidrt.pipelines.options import Options, Step
-from vidrt.pipelines.request import Run
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.svd.request import SvdRun
 from vidrt.progress import Progress
 from vidrt.sessions.resources import Resources
 

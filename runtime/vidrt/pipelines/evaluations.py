@@ -13,15 +13,15 @@ from vidrt.components.tiling import tile_counts
 from vidrt.components.vae_decoder import passes_by
 from vidrt.pipelines.axes import Sizes, denoising_sizes, run_sizes, svd_sizes_by_component
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.frame_decoder import in_latents
-from vidrt.pipelines.guidance import is_guided, perturbation
-from vidrt.pipelines.passes import Pass
-from vidrt.pipelines.prompts import TextLength
-from vidrt.pipelines.request import Run
-from vidrt.pipelines.svd_frames import decode_chunks
-from vidrt.pipelines.svd_guidance import guidance_scales
-from vidrt.pipelines.svd_guidance import is_guided as is_svd_guided
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.ltx_video.frame_decoder import in_latents
+from vidrt.pipelines.ltx_video.guidance import is_guided, perturbation
+from vidrt.pipelines.ltx_video.passes import Pass
+from vidrt.pipelines.ltx_video.prompts import TextLength
+from vidrt.pipelines.ltx_video.request import Run
+from vidrt.pipelines.svd.frames import decode_chunks
+from vidrt.pipelines.svd.guidance import guidance_scales
+from vidrt.pipelines.svd.guidance import is_guided as is_svd_guided
+from vidrt.pipelines.svd.request import SvdRun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,8 @@ from vidrt.devices import parse_device
 from vidrt.errors import DeviceError, RequestError
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.ltx_video import LtxVideoPipeline
-from vidrt.pipelines.svd import SvdPipeline
+from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
+from vidrt.pipelines.svd.pipeline import SvdPipeline
 from vidrt.planning.engines import is_known
 from vidrt.planning.limit import check_limit
 from vidrt.progress import Progress, SilentProgress

@@ -10,10 +10,10 @@ from vidrt.arrays import FloatArray
 from vidrt.cuda.arrays import MixedArray
 from vidrt.noise.base import Generator
 from vidrt.pipelines.latents import LatentGrid
-from vidrt.pipelines.passes import Pass
-from vidrt.pipelines.request import PromptEmbeddings, Run
-from vidrt.pipelines.step_cache import CachedPass
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.ltx_video.passes import Pass
+from vidrt.pipelines.ltx_video.request import PromptEmbeddings, Run
+from vidrt.pipelines.ltx_video.step_cache import CachedPass
+from vidrt.pipelines.svd.request import SvdRun
 from vidrt.sessions.base import check_outputs
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from vidrt_engines.manifest import Bundle
 
 from vidrt.components.base import EngineComponent
 from vidrt.conditioning.item import SettledCondition
-from vidrt.pipelines.request import Run
-from vidrt.pipelines.step_cache import CachedPass
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.ltx_video.request import Run
+from vidrt.pipelines.ltx_video.step_cache import CachedPass
+from vidrt.pipelines.svd.request import SvdRun
 
 _IN_PASSES = frozenset({"schedule", "guidance", "second_pass"})  # each pass has its own
 

@@ -5,7 +5,7 @@ import re
 import ltx_original
 import numpy as np
 import pytest
-from vidrt.pipelines.conventions import conventions
+from vidrt.pipelines.ltx_video.conventions import conventions
 from vidrt.schedulers.flow_match_euler import schedule_sigmas
 from vidrt_engines.manifest import decode, encode
 from vidrt_engines.names import Compat

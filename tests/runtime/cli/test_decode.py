@@ -78,7 +78,7 @@ def test_what_cannot_be_right_is_one_sentence(generate, vidrt, arguments, told):
 
 def test_an_mp4_is_written_as_its_frames_come(generate, monkeypatch):
     """Asked for an MP4 alone, no array of all frames is made; the file is that of a run that makes one."""
-    from vidrt.pipelines.ltx_video import LtxVideoPipeline
+    from vidrt.pipelines.ltx_video.pipeline import LtxVideoPipeline
 
     assert generate("--seed", 7, "--mp4", "--gif", "--num-videos", 2).status == 0
     monkeypatch.setattr(LtxVideoPipeline, "decode_final", None)

@@ -17,11 +17,11 @@ from vidrt.conditioning.encode import EncodedClip
 from vidrt.conditioning.rules import ConditionRules
 from vidrt.conditioning.start import Place, conditioned_start
 from vidrt.noise.torch_cpu import TorchCpuGenerator
-from vidrt.pipelines.denoising import first_noise
 from vidrt.pipelines.latents import latent_grid, unpack
-from vidrt.pipelines.prompts import Contexts
-from vidrt.pipelines.request import Request
-from vidrt.pipelines.settling import settle
+from vidrt.pipelines.ltx_video.denoising import first_noise
+from vidrt.pipelines.ltx_video.prompts import Contexts
+from vidrt.pipelines.ltx_video.request import Request
+from vidrt.pipelines.ltx_video.settling import settle
 from vidrt.schedulers.flow_match_euler import schedule_sigmas
 from vidrt_engines.versions import version_named
 from vidrt_reference.checkpoint.read import read_tensor

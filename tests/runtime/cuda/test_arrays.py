@@ -9,7 +9,7 @@ from vidrt.cuda.arrays import DeviceArray, concatenated
 from vidrt.cuda.device import CudaDevice
 from vidrt.cuda.staging import Staging
 from vidrt.errors import EngineError, OutOfMemoryError
-from vidrt.pipelines.guidance import classifier_free
+from vidrt.pipelines.ltx_video.guidance import classifier_free
 from vidrt.schedulers.flow_match_euler import euler_step, stochastic_step
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from vidrt.images.clip import MEAN, STD
-from vidrt.pipelines import ltx_passes
+from vidrt.pipelines.ltx_video import played_passes
 from vidrt_engines.svd_settings import KarrasSettings, SvdSettings
 
 
@@ -49,11 +49,11 @@ def pipeline_of(official):
 def upscalings(monkeypatch):
     """Fills with what each run has between its passes: latents (B, C, F, H, W) of twice the size."""
     found = []
-    adain = ltx_passes.adain
+    adain = played_passes.adain
 
     def kept(*given):
         found.append(adain(*given))
         return found[-1]
 
-    monkeypatch.setattr(ltx_passes, "adain", kept)
+    monkeypatch.setattr(played_passes, "adain", kept)
     return found

@@ -1,7 +1,7 @@
 """The table behind `--compat`, row by row."""
 
 import pytest
-from vidrt.pipelines.conventions import conventions
+from vidrt.pipelines.ltx_video.conventions import conventions
 from vidrt_engines.names import Compat
 from vidrt_engines.schedule import Sampler, Schedule
 from vidrt_engines.settings import SchedulerSettings

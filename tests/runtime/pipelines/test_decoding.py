@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from vidrt.noise.torch_cpu import TorchCpuGenerator
-from vidrt.pipelines.decoding import stream_latents
-from vidrt.pipelines.final_latents import final_latents
 from vidrt.pipelines.latents import pack
+from vidrt.pipelines.ltx_video.decoding import stream_latents
+from vidrt.pipelines.ltx_video.final_latents import final_latents
+from vidrt.pipelines.ltx_video.request import Request
+from vidrt.pipelines.ltx_video.settling import settle
 from vidrt.pipelines.options import DenoisingStep
-from vidrt.pipelines.request import Request
-from vidrt.pipelines.settling import settle
 from vidrt_engines.names import Compat
 
 SHAPE = (2, 2, 3, 2, 4)

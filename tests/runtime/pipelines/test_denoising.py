@@ -7,12 +7,12 @@ import pytest
 import torch
 from vidrt.conditioning.start import Place, plain_start
 from vidrt.noise.torch_cpu import TorchCpuGenerator
-from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import latent_grid
-from vidrt.pipelines.prompts import Contexts
-from vidrt.pipelines.request import Request
-from vidrt.pipelines.rope import rope_tables, token_coordinates
-from vidrt.pipelines.settling import settle
+from vidrt.pipelines.ltx_video.denoising import Denoiser, first_noise
+from vidrt.pipelines.ltx_video.prompts import Contexts
+from vidrt.pipelines.ltx_video.request import Request
+from vidrt.pipelines.ltx_video.rope import rope_tables, token_coordinates
+from vidrt.pipelines.ltx_video.settling import settle
 from vidrt_engines.versions import Guidance
 
 SIZE = {"height": 64, "width": 96, "num_frames": 9}

@@ -10,7 +10,7 @@ import pytest
 from vidrt.components.tiles import Tiles
 from vidrt.errors import EngineError, OutOfMemoryError
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.frame_decoder import FrameDecoder, smaller_tiles
+from vidrt.pipelines.ltx_video.frame_decoder import FrameDecoder, smaller_tiles
 from vidrt.sessions.failures import failure
 
 SHAPE = (1, 2, 5, 4, 24)  # 33 frames of 128 x 768 pixels
@@ -123,7 +123,7 @@ import numpy as np
 from vidrt import load_pipeline
 from vidrt.components.tiles import parse_tiles
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.frame_decoder import FrameDecoder
+from vidrt.pipelines.ltx_video.frame_decoder import FrameDecoder
 
 with load_pipeline("demo:ltx-video", device="cpu", backend="onnxruntime") as pipeline:
     decoder, settings, notes = pipeline.components["vae_decoder"], pipeline.bundle.ltx, []

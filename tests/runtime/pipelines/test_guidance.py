@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from vidrt.pipelines.guidance import classifier_free
+from vidrt.pipelines.ltx_video.guidance import classifier_free
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from vidrt.errors import RequestError
-from vidrt.pipelines.guidance_request import asked_guidance, guidance_remarks
+from vidrt.pipelines.ltx_video.guidance_request import asked_guidance, guidance_remarks
 from vidrt_engines.guidance import Guidance, StgMode
 from vidrt_engines.versions import version_named
 

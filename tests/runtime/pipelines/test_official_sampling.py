@@ -13,11 +13,11 @@ import torch
 from closeness import relative_l2
 from vidrt.conditioning.start import Place, plain_start
 from vidrt.noise.torch_cpu import TorchCpuGenerator
-from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import latent_grid
-from vidrt.pipelines.prompts import Contexts
-from vidrt.pipelines.request import Request
-from vidrt.pipelines.settling import settle
+from vidrt.pipelines.ltx_video.denoising import Denoiser, first_noise
+from vidrt.pipelines.ltx_video.prompts import Contexts
+from vidrt.pipelines.ltx_video.request import Request
+from vidrt.pipelines.ltx_video.settling import settle
 from vidrt.schedulers.flow_match_euler import schedule_sigmas
 from vidrt_engines.versions import version_named
 from vidrt_reference.ltx_video.transformer import Transformer, TransformerParams

@@ -4,8 +4,8 @@ import contextlib
 
 import numpy as np
 import pytest
-from vidrt.pipelines.conventions import conventions
-from vidrt.pipelines.prompts import encode_prompts
+from vidrt.pipelines.ltx_video.conventions import conventions
+from vidrt.pipelines.ltx_video.prompts import encode_prompts
 from vidrt.tokenizer import Tokens
 from vidrt_engines.names import Compat
 from vidrt_engines.versions import version_named

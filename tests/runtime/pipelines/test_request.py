@@ -5,8 +5,8 @@ import re
 
 import pytest
 from vidrt.errors import RequestError
-from vidrt.pipelines.request import Request
-from vidrt.pipelines.settling import settle
+from vidrt.pipelines.ltx_video.request import Request
+from vidrt.pipelines.ltx_video.settling import settle
 from vidrt_engines.settings import Defaults
 from vidrt_engines.versions import NEGATIVE_PROMPT, VERSIONS, version_named
 

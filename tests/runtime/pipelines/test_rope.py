@@ -10,7 +10,7 @@ import torch
 from diffusers import LTXConditionPipeline
 from diffusers.models.transformers.transformer_ltx import LTXVideoRotaryPosEmbed
 from vidrt.pipelines.latents import LatentGrid
-from vidrt.pipelines.rope import rope_tables, token_coordinates
+from vidrt.pipelines.ltx_video.rope import rope_tables, token_coordinates
 from vidrt_engines.versions import RopeTime
 
 BOUND = 2e-5

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from vidrt.pipelines.step_cache import StepCache
+from vidrt.pipelines.ltx_video.step_cache import StepCache
 from vidrt_engines.guidance import Guidance
 
 RULE = Guidance().at(1.0)

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 from vidrt.errors import RequestError
-from vidrt.pipelines.request import Request
-from vidrt.pipelines.settling import settle
-from vidrt.pipelines.step_cache_request import step_cache_remarks
+from vidrt.pipelines.ltx_video.request import Request
+from vidrt.pipelines.ltx_video.settling import settle
+from vidrt.pipelines.ltx_video.step_cache_request import step_cache_remarks
 from vidrt_engines.versions import VERSIONS
 
 

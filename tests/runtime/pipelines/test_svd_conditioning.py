@@ -7,7 +7,7 @@ from svd_stubs import Oracle, decoded, encoded, velocity_of
 from vidrt.images.clip import clip_pixels
 from vidrt.images.resize import ResizeMode, fit_image, signed
 from vidrt.noise.torch_cpu import TorchCpuGenerator
-from vidrt.pipelines.svd_conditioning import (
+from vidrt.pipelines.svd.conditioning import (
     added_time_ids,
     augmented,
     draw_noise,
@@ -16,9 +16,9 @@ from vidrt.pipelines.svd_conditioning import (
     prepare_pictures,
     unet_sample,
 )
-from vidrt.pipelines.svd_frames import decode_chunks, decoder_latents, frames_to_bytes
-from vidrt.pipelines.svd_guidance import frame_guidance, guidance_scales, is_guided
-from vidrt.pipelines.svd_request import SvdRequest, settle_svd
+from vidrt.pipelines.svd.frames import decode_chunks, decoder_latents, frames_to_bytes
+from vidrt.pipelines.svd.guidance import frame_guidance, guidance_scales, is_guided
+from vidrt.pipelines.svd.request import SvdRequest, settle_svd
 from vidrt.schedulers.euler_karras import euler_step, karras_table
 
 BOUND = 1e-6

@@ -5,7 +5,7 @@ import pytest
 import torch
 from diffusers.video_processor import VideoProcessor
 from svd_stubs import Oracle
-from vidrt.pipelines.svd_frames import decode_chunks, decoder_latents, frames_to_bytes
+from vidrt.pipelines.svd.frames import decode_chunks, decoder_latents, frames_to_bytes
 
 SHAPE = (2, 5, 4, 2, 3)
 

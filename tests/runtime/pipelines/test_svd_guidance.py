@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from vidrt.pipelines.svd_guidance import frame_guidance, guidance_scales, is_guided
+from vidrt.pipelines.svd.guidance import frame_guidance, guidance_scales, is_guided
 
 
 @pytest.mark.parametrize("ends", [(1.0, 3.0), (3.0, 1.5), (0.3, 9.1), (2.0, 2.0)], ids=str)

@@ -5,7 +5,7 @@ import pytest
 from vidrt import load_pipeline
 from vidrt.errors import RequestError
 from vidrt.pipelines.limit import MemoryLimit
-from vidrt.pipelines.svd_limit import SvdLimit
+from vidrt.pipelines.svd.limit import SvdLimit
 
 SMALL = {"height": 128, "width": 128, "num_frames": 5, "num_inference_steps": 1, "seed": 7}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from vidrt.errors import RequestError
 from vidrt.images.resize import ResizeMode
-from vidrt.pipelines.svd_request import SvdRequest, settle_svd
+from vidrt.pipelines.svd.request import SvdRequest, settle_svd
 from vidrt_engines.svd_settings import SvdDefaults
 
 NAN, INF = float("nan"), float("inf")

@@ -8,7 +8,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, LTXPipeline
 from diffusers import LTXLatentUpsamplePipeline as Pipeline
 from vidrt.errors import RequestError
-from vidrt.pipelines.upscaling import adain, first_pass_size, renoised, resized_frames, tone_mapped, upscaled
+from vidrt.pipelines.ltx_video.upscaling import adain, first_pass_size, renoised, resized_frames, tone_mapped, upscaled
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from vidrt_engines.versions import Version
 
 from vidrt.errors import RequestError
 from vidrt.pipelines.checks import number_from
-from vidrt.pipelines.passes import Pass
+from vidrt.pipelines.ltx_video.passes import Pass
 
 if TYPE_CHECKING:
-    from vidrt.pipelines.request import Run
+    from vidrt.pipelines.ltx_video.request import Run
 
 AUTO, OFF = "auto", "off"
 LEAST_STEPS = 10  # in fewer the velocity changes too much from one to the next

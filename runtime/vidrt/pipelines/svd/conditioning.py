@@ -13,7 +13,7 @@ from vidrt.arrays import ByteArray, FloatArray
 from vidrt.images.clip import clip_pixels
 from vidrt.images.resize import fit_image, signed
 from vidrt.noise.base import Generator
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.svd.request import SvdRun
 from vidrt.schedulers.euler_karras import scaled_input
 
 

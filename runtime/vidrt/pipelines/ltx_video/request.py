@@ -10,8 +10,8 @@ from vidrt_engines.names import Compat
 from vidrt.arrays import FloatArray
 from vidrt.conditioning.item import Condition, SettledCondition
 from vidrt.noise.choice import CPU
-from vidrt.pipelines.conventions import Conventions
-from vidrt.pipelines.passes import Pass
+from vidrt.pipelines.ltx_video.conventions import Conventions
+from vidrt.pipelines.ltx_video.passes import Pass
 
 if TYPE_CHECKING:
     from vidrt.conditioning.media import MediaSource

@@ -8,10 +8,10 @@ from vidrt_engines.settings import LtxSettings
 from vidrt.arrays import ByteArray, FloatArray
 from vidrt.components.vae_decoder import VaeDecoder
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.final_latents import FinalLatents
-from vidrt.pipelines.frame_decoder import FrameDecoder
 from vidrt.pipelines.latents import denormalise, to_bytes, unit_range
-from vidrt.pipelines.upscaling import resized_frames, tone_mapped
+from vidrt.pipelines.ltx_video.final_latents import FinalLatents
+from vidrt.pipelines.ltx_video.frame_decoder import FrameDecoder
+from vidrt.pipelines.ltx_video.upscaling import resized_frames, tone_mapped
 
 _DEFAULT = DecodeOptions()
 _TOGETHER = 2  # frames that become bytes at once

@@ -10,7 +10,7 @@ from vidrt_engines.svd_settings import SvdSettings
 from vidrt.errors import RequestError
 from vidrt.pipelines.axes import svd_sizes_by_component
 from vidrt.pipelines.limit import MemoryLimit
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.svd.request import SvdRun
 from vidrt.planning.engines import Need
 from vidrt.planning.limit import over, refuse_over, smaller_engines
 from vidrt.planning.phases import Phase, phases

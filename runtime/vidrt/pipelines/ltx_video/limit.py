@@ -12,8 +12,8 @@ from vidrt.components.vae_encoder import chunk_frames
 from vidrt.pipelines.axes import sizes_by_component
 from vidrt.pipelines.decode_options import DecodeOptions
 from vidrt.pipelines.limit import MemoryLimit
-from vidrt.pipelines.prompts import TextLength
-from vidrt.pipelines.request import Run
+from vidrt.pipelines.ltx_video.prompts import TextLength
+from vidrt.pipelines.ltx_video.request import Run
 from vidrt.planning.decoding import Decoding
 from vidrt.planning.encoding import fitting_encoding
 from vidrt.planning.engines import LatentSize

@@ -4,9 +4,9 @@ import numpy as np
 
 from vidrt.arrays import FloatArray
 from vidrt.components.unet import UNet
-from vidrt.pipelines.svd_conditioning import added_time_ids, image_embeddings, image_latents, unet_sample
-from vidrt.pipelines.svd_guidance import frame_guidance, guidance_scales, is_guided
-from vidrt.pipelines.svd_request import SvdRun
+from vidrt.pipelines.svd.conditioning import added_time_ids, image_embeddings, image_latents, unet_sample
+from vidrt.pipelines.svd.guidance import frame_guidance, guidance_scales, is_guided
+from vidrt.pipelines.svd.request import SvdRun
 from vidrt.schedulers.euler_karras import euler_step
 
 

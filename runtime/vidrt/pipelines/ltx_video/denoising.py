@@ -11,8 +11,9 @@ from vidrt.components.transformer import Transformer
 from vidrt.conditioning.start import Start
 from vidrt.cuda.arrays import Array, concatenated
 from vidrt.noise.base import Generator
-from vidrt.pipelines.conventions import Conventions
-from vidrt.pipelines.guidance import (
+from vidrt.pipelines.latents import LatentGrid, pack
+from vidrt.pipelines.ltx_video.conventions import Conventions
+from vidrt.pipelines.ltx_video.guidance import (
     classifier_free,
     is_guided,
     nearest,
@@ -21,11 +22,10 @@ from vidrt.pipelines.guidance import (
     spatio_temporal,
     stg_scale,
 )
-from vidrt.pipelines.latents import LatentGrid, pack
-from vidrt.pipelines.prompts import Contexts
-from vidrt.pipelines.request import Run
-from vidrt.pipelines.rope import rope_tables
-from vidrt.pipelines.step_cache import StepCache
+from vidrt.pipelines.ltx_video.prompts import Contexts
+from vidrt.pipelines.ltx_video.request import Run
+from vidrt.pipelines.ltx_video.rope import rope_tables
+from vidrt.pipelines.ltx_video.step_cache import StepCache
 from vidrt.schedulers.flow_match_euler import euler_step, stochastic_step
 
 TIMESTEP_SCALE = np.float32(1000)

@@ -19,20 +19,20 @@ from vidrt.output.video import StreamedVideo, Video
 from vidrt.pipelines.axes import Sizes, check_sizes, sizes_by_component
 from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.decode_options import DecodeOptions
-from vidrt.pipelines.decoding import stream_latents
 from vidrt.pipelines.evaluations import Evaluations, ltx_evaluations
-from vidrt.pipelines.final_latents import FinalLatents, check_final, final_latents
-from vidrt.pipelines.frame_decoder import check_tiles
-from vidrt.pipelines.guidance_request import guidance_remarks
-from vidrt.pipelines.ltx_limit import LtxLimit
-from vidrt.pipelines.ltx_passes import Given, PassPlayer
+from vidrt.pipelines.ltx_video.decoding import stream_latents
+from vidrt.pipelines.ltx_video.final_latents import FinalLatents, check_final, final_latents
+from vidrt.pipelines.ltx_video.frame_decoder import check_tiles
+from vidrt.pipelines.ltx_video.guidance_request import guidance_remarks
+from vidrt.pipelines.ltx_video.limit import LtxLimit
+from vidrt.pipelines.ltx_video.passes import pass_remarks
+from vidrt.pipelines.ltx_video.played_passes import Given, PassPlayer
+from vidrt.pipelines.ltx_video.prompts import Contexts, TextLength, encode_prompts, text_length
+from vidrt.pipelines.ltx_video.request import PromptEmbeddings, Request, Run
+from vidrt.pipelines.ltx_video.settling import settle
+from vidrt.pipelines.ltx_video.step_cache_request import step_cache_remarks
 from vidrt.pipelines.options import DenoisingStep, Options, Step
-from vidrt.pipelines.passes import pass_remarks
-from vidrt.pipelines.prompts import Contexts, TextLength, encode_prompts, text_length
 from vidrt.pipelines.record import run_record
-from vidrt.pipelines.request import PromptEmbeddings, Request, Run
-from vidrt.pipelines.settling import settle
-from vidrt.pipelines.step_cache_request import step_cache_remarks
 from vidrt.planning.phases import Phase
 from vidrt.progress import Progress
 from vidrt.prompt_cache import PromptCache

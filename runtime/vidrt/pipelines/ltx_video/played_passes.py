@@ -18,14 +18,14 @@ from vidrt.conditioning.denoising import ConditionedDenoiser
 from vidrt.conditioning.rules import condition_rules
 from vidrt.conditioning.start import Place, Start, conditioned_start, plain_start
 from vidrt.noise.choice import make_generator
-from vidrt.pipelines.denoising import Denoiser, first_noise
 from vidrt.pipelines.latents import unpack
+from vidrt.pipelines.ltx_video.denoising import Denoiser, first_noise
+from vidrt.pipelines.ltx_video.passes import Pass
+from vidrt.pipelines.ltx_video.prompts import Contexts
+from vidrt.pipelines.ltx_video.request import PromptEmbeddings, Run
+from vidrt.pipelines.ltx_video.step_cache import CachedPass, StepCache
+from vidrt.pipelines.ltx_video.upscaling import adain, renoised, upscaled
 from vidrt.pipelines.options import DenoisingStep
-from vidrt.pipelines.passes import Pass
-from vidrt.pipelines.prompts import Contexts
-from vidrt.pipelines.request import PromptEmbeddings, Run
-from vidrt.pipelines.step_cache import CachedPass, StepCache
-from vidrt.pipelines.upscaling import adain, renoised, upscaled
 from vidrt.progress import Progress
 
 

@@ -13,11 +13,11 @@ from vidrt.conditioning.item import Condition, SettledCondition, settle_conditio
 from vidrt.conditioning.rules import condition_rules
 from vidrt.errors import RequestError
 from vidrt.pipelines.checks import compat_of, count, generator_of, or_default, seed_of, side
-from vidrt.pipelines.conventions import Conventions, conventions
-from vidrt.pipelines.guidance_request import asked_guidance
-from vidrt.pipelines.passes import Pass, in_two
-from vidrt.pipelines.request import Request, Run
-from vidrt.pipelines.step_cache_request import asked_step_cache, with_step_cache
+from vidrt.pipelines.ltx_video.conventions import Conventions, conventions
+from vidrt.pipelines.ltx_video.guidance_request import asked_guidance
+from vidrt.pipelines.ltx_video.passes import Pass, in_two
+from vidrt.pipelines.ltx_video.request import Request, Run
+from vidrt.pipelines.ltx_video.step_cache_request import asked_step_cache, with_step_cache
 
 
 def settle(

@@ -7,7 +7,7 @@ import numpy as np
 
 from vidrt.arrays import FloatArray, IntArray
 from vidrt.components.text_encoder import TextEncoder
-from vidrt.pipelines.conventions import Conventions
+from vidrt.pipelines.ltx_video.conventions import Conventions
 from vidrt.progress import Progress
 from vidrt.prompt_cache import PromptCache
 from vidrt.tokenizer import Tokenizer, Tokens

@@ -22,11 +22,11 @@ from vidrt.pipelines.base import Pipeline
 from vidrt.pipelines.evaluations import Evaluations, svd_evaluations
 from vidrt.pipelines.options import Options, Step, SvdStep
 from vidrt.pipelines.record import run_record
-from vidrt.pipelines.svd_conditioning import SvdPictures, augmented, draw_noise, prepare_pictures
-from vidrt.pipelines.svd_denoising import SvdDenoiser
-from vidrt.pipelines.svd_frames import decode_chunks, decoder_latents, frames_to_bytes
-from vidrt.pipelines.svd_limit import SvdLimit
-from vidrt.pipelines.svd_request import SvdRequest, SvdRun, settle_svd
+from vidrt.pipelines.svd.conditioning import SvdPictures, augmented, draw_noise, prepare_pictures
+from vidrt.pipelines.svd.denoising import SvdDenoiser
+from vidrt.pipelines.svd.frames import decode_chunks, decoder_latents, frames_to_bytes
+from vidrt.pipelines.svd.limit import SvdLimit
+from vidrt.pipelines.svd.request import SvdRequest, SvdRun, settle_svd
 from vidrt.progress import Progress
 from vidrt.schedulers.euler_karras import karras_table
 from vidrt.sessions.resources import Resources

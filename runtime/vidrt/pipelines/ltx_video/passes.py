@@ -10,13 +10,13 @@ from vidrt_engines.settings import LtxSettings
 from vidrt_engines.versions import SecondPass
 
 from vidrt.arrays import FloatArray
-from vidrt.pipelines.guidance import is_guided
 from vidrt.pipelines.latents import LatentGrid, latent_grid
-from vidrt.pipelines.upscaling import first_pass_size
+from vidrt.pipelines.ltx_video.guidance import is_guided
+from vidrt.pipelines.ltx_video.upscaling import first_pass_size
 from vidrt.schedulers.flow_match_euler import schedule_sigmas
 
 if TYPE_CHECKING:
-    from vidrt.pipelines.request import Run
+    from vidrt.pipelines.ltx_video.request import Run
 
 GROWTH = 2  # what the upscaler makes of a side
 

@@ -1,0 +1,1 @@
+"""LTX-Video, from a request to frames."""
