@@ -105,6 +105,7 @@ _NEWER = Checkpoint(layers=1, vae="0.9.5", components=("vae_decoder",))
 CASES: dict[str, Video | Part] = {
     "video-9": Video(checkpoint=_QUARTER, size=(256, 384, 9), minutes=9),
     "video-25": Video(checkpoint=_QUARTER, size=(256, 384, 25), minutes=14),
+    "video-768": Video(checkpoint=_QUARTER, size=(512, 768, 25), minutes=40),
     "demo": Video(checkpoint=Checkpoint(folder=DEMO), size=(128, 128, 17), steps=20, minutes=6, prompts=4),
     "step-long": Part(checkpoint=_QUARTER, component="transformer", size=(4, 16, 24), minutes=10),
     "video-2b": Video(checkpoint=_WHOLE, size=(256, 384, 25), steps=3, minutes=40),
