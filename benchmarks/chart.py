@@ -36,10 +36,10 @@ def main(case: str | None = None, file: str | None = None) -> None:
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(12, 0.42 * len(peers) + 2), sharey=True, width_ratios=(3, 2), layout="constrained"
     )
-    _bars(left, peers, PHASES, scale=1.0, unit="s")
+    _bars(left, peers, PHASES, "total", scale=1.0, unit="s")
     left.set_xlabel("seconds from the start of the process to the frames")
     left.set_title("Time", loc="left", fontsize=11)
-    _bars(right, peers, MEMORY, scale=1e-3, unit="GB")
+    _bars(right, peers, MEMORY, "resident_mb", scale=1e-3, unit="GB")
     right.set_xlabel("GB resident at the peak")
     right.set_title("Memory", loc="left", fontsize=11)
     for label, title in zip(left.get_yticklabels(), peers, strict=True):
@@ -52,15 +52,16 @@ def main(case: str | None = None, file: str | None = None) -> None:
     print(f"written to {target.name}")
 
 
-def _bars(axes: Axes, peers: dict[str, dict], parts: dict[str, str], *, scale: float, unit: str) -> None:
-    """A stacked bar for each peer, with its sum at the end."""
+def _bars(axes: Axes, peers: dict[str, dict], parts: dict[str, str], whole: str, *, scale: float, unit: str) -> None:
+    """A stacked bar for each peer, with the whole at the end: its own median, which the parts' need not add up to."""
     titles, ends = list(peers), [0.0] * len(peers)
     for key, label in parts.items():
         values = [peer[key] * scale for peer in peers.values()]
         axes.barh(titles, values, left=ends, color=COLOURS[key], label=label, height=0.7)
         ends = [end + value for end, value in zip(ends, values, strict=True)]
-    for row, end in enumerate(ends):
-        axes.annotate(f"{end:.1f} {unit}", (end, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    for row, (end, peer) in enumerate(zip(ends, peers.values(), strict=True)):
+        told = f"{peer[whole] * scale:.1f} {unit}"
+        axes.annotate(told, (end, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_xlim(0, max(ends) * 1.15)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", alpha=0.3)
