@@ -1,7 +1,7 @@
 """Sessions on OpenVINO, which plays onnxruntime's graphs on the CPU, in bf16 where the CPU has instructions for it."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 from vidrt_engines.graphs import is_half
 from vidrt_engines.manifest import Engine
 from vidrt_engines.names import Backend, Precision
-from vidrt_engines.streaming import LAST
 
 from vidrt.closing import Closing
 from vidrt.cpu import computes_bf16
@@ -53,10 +52,7 @@ class OpenvinoSession(Closing):
         said = self._computes_in if computes_bf16() else _ELSE
         self.provider: str = f"OpenVINO {_DEVICE} {engine.precision if is_half(path.name) else said}"
         self._request: Any = None
-        # stages would each keep what they needed at most, while one runs at a time
-        self._keeps_memory = all(spec.name != LAST for spec in engine.inputs)
         self._sizes = KnownSizes(engine.inputs)
-        self._packed_for: set[tuple[tuple[int, ...], ...]] = set()  # shapes
 
     def run(self, arrays: Mapping[str, MixedArray]) -> dict[str, Any]:
         """Runs the graph once.
@@ -68,19 +64,10 @@ class OpenvinoSession(Closing):
         """
         check_inputs(self._engine, arrays, self._what)
         sizes = self._sizes.wanted(arrays)
-        if sizes is not None:
-            self._release()
-        with self._packing(arrays):
-            if sizes is not None:
-                self._request = self._compiled(sizes).create_infer_request()
-                self._sizes.compiled(sizes)
-            try:
-                results = self._request.infer({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-            except Exception as error:  # its errors are RuntimeError and kin, without a base of their own
-                raise failure(f"The {self._what} failed: {_reason(error)}.", error) from error
+        results = self._infer(arrays) if sizes is None else self._first_infer(arrays, sizes)
         # its own memory, which the next run writes over
         outputs = {spec.name: np.array(results[spec.name]) for spec in self._engine.outputs}
-        if not self._keeps_memory:
+        if self._sizes.is_stage:  # each would keep what it needed at most, while one runs at a time
             self._request.get_compiled_model().release_memory()
         check_outputs(outputs, self._what)
         return outputs
@@ -93,8 +80,21 @@ class OpenvinoSession(Closing):
     def _release(self) -> None:
         """Forgets what is compiled, before it is compiled again: weights would be packed twice."""
         self._request = None
-        self._packed_for.clear()
         self._sizes.released()
+
+    def _first_infer(self, arrays: Mapping[str, MixedArray], sizes: Sizes) -> Any:
+        """Compiles the graph and runs it: in one or the other weights are packed, and by later runs left alone."""
+        self._release()
+        with let_go(self._weights):
+            self._request = self._compiled(sizes).create_infer_request()
+            self._sizes.compiled(sizes)
+            return self._infer(arrays)
+
+    def _infer(self, arrays: Mapping[str, MixedArray]) -> Any:
+        try:
+            return self._request.infer({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        except Exception as error:  # its errors are RuntimeError and kin, without a base of their own
+            raise failure(f"The {self._what} failed: {_reason(error)}.", error) from error
 
     def _compiled(self, sizes: Sizes) -> Any:
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self._computes_in}
@@ -110,14 +110,6 @@ class OpenvinoSession(Closing):
             yield
         except Exception as error:  # as above
             raise failure(f"OpenVINO cannot open the {self._what}: {_reason(error)}.", error) from error
-
-    def _packing(self, arrays: Mapping[str, MixedArray]) -> AbstractContextManager[None]:
-        """Lets go of mapped weights during the first run at each size: they are packed when compiled, or then."""
-        shapes = tuple(array.shape for array in arrays.values())
-        if shapes in self._packed_for:
-            return nullcontext()
-        self._packed_for.add(shapes)
-        return let_go(self._weights)
 
 
 def _library() -> Any:

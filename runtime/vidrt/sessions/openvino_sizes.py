@@ -35,13 +35,13 @@ class KnownSizes:
 
     def __init__(self, inputs: Sequence[TensorSpec]) -> None:
         self._inputs = inputs
-        self._is_stage = any(spec.name == LAST for spec in inputs)
+        self.is_stage = any(spec.name == LAST for spec in inputs)
         self._compiled: Sizes | None = None
         self._times = self._runs = 0
 
     def wanted(self, arrays: Mapping[str, _Shaped]) -> Sizes | None:
         """What to compile the graph for before it takes these arrays; None where it is compiled already."""
-        sizes = ANY if self._is_stage else {spec.name: _sizes(spec, arrays[spec.name].shape) for spec in self._inputs}
+        sizes = ANY if self.is_stage else {spec.name: _sizes(spec, arrays[spec.name].shape) for spec in self._inputs}
         if self._compiled in (ANY, sizes):
             self._runs += 1
             return None
